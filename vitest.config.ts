@@ -1,0 +1,26 @@
+import { configDefaults, defineConfig } from 'vitest/config'
+
+const project = (name: string, order: number) => ({
+  name,
+  include: [`test/${name}/**/*.test.ts`],
+  exclude: configDefaults.exclude,
+  environment: 'node' as const,
+  pool: 'forks' as const,
+  // Groups run one after the other, so that timing in the later ones is not disturbed by the earlier.
+  sequence: { groupOrder: order },
+})
+
+const servers = { globalSetup: ['test/helpers/global-setup.ts'] }
+
+export default defineConfig({
+  test: {
+    coverage: { provider: 'v8', include: ['services/**/*.ts', 'models/**/*.ts', 'infra/**/*.ts'], exclude: ['services/console/web/**'] },
+    projects: [
+      { test: { ...project('unit', 0), testTimeout: 20_000 } },
+      { test: { ...project('contract', 0), testTimeout: 20_000 } },
+      // Two files at a time: the servers want the same cores.
+      { test: { ...project('integration', 1), ...servers, maxWorkers: 2, testTimeout: 60_000, hookTimeout: 60_000 } },
+      { test: { ...project('e2e', 2), ...servers, fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 } },
+    ],
+  },
+})
