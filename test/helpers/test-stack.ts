@@ -1,7 +1,9 @@
+import { mkdirSync } from 'node:fs'
+import { tryLock } from '../../infra/stack/directory.ts'
 import { down, type Stack, up } from '../../infra/stack/stack.ts'
 
 /** Tests have servers of their own, so that they never meet those of a running `npm start`. */
-export const TEST_DIRECTORY = '.assay/test'
+const DIRECTORY = '.assay/test'
 
 /** Whether a vitest run with these arguments runs a project that talks to servers. */
 export function needsServers(args: string[]): boolean {
@@ -11,12 +13,32 @@ export function needsServers(args: string[]): boolean {
   return files.length === 0 || files.some((file) => !file.startsWith('test/unit') && !file.startsWith('test/contract'))
 }
 
+/** Two test runs in one clone take a directory each, so that neither ends the other's servers. */
+function claimDirectory(): { directory: string; release: () => void } {
+  for (let n = 1; ; n += 1) {
+    const directory = n === 1 ? DIRECTORY : `${DIRECTORY}-${n}`
+    mkdirSync(directory, { recursive: true })
+    const lock = tryLock(`${directory}/run`)
+    if (typeof lock === 'function') return { directory, release: lock }
+  }
+}
+
 /**
  * Brings the servers of the tests up and puts their addresses into the environment, where vitest's processes find them.
- * Servers that the environment already names are taken as they are. `end` ends what this call started.
+ * Servers that the environment already names are taken as they are. `end` ends what this call started and erases its data.
  */
 export async function bringUpForTests(): Promise<{ stack: Stack; end: () => Promise<void> }> {
-  const stack = await up({ directory: TEST_DIRECTORY, report: (event) => process.stderr.write(`stack: ${event.message}\n`) })
-  Object.assign(process.env, stack.env)
-  return { stack, end: () => down(TEST_DIRECTORY) }
+  const { directory, release } = claimDirectory()
+  const end = async () => {
+    await down(directory, { erase: true })
+    release()
+  }
+  try {
+    const stack = await up({ directory, report: ({ message }) => process.stderr.write(`stack: ${message}\n`) })
+    Object.assign(process.env, stack.env)
+    return { stack, end }
+  } catch (error) {
+    await end()
+    throw error
+  }
 }
