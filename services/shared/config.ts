@@ -1,0 +1,134 @@
+/** The environment, read once by `main.ts`: one table of variables, and one error that lists every problem at once. */
+import { AssayError, messageOf } from './errors.ts'
+
+export type SqlAddress = { host: string; port: number; user: string; password: string; database: string }
+
+export type Config = {
+  kafka: string[]
+  sql: SqlAddress
+  redis: string
+  redisJobs: string
+  /** Prefix of consumer group ids and of BullMQ's keys: two installations on the same servers differ in it. */
+  group: string
+  logLevel: string
+  host: string
+  gatewayPort: number
+  consolePort: number
+  /** Port of /livez, /readyz and /metrics of services that serve no HTTP of their own. */
+  healthPort: number
+  modelDirectory: string
+  /** Keys the tokens of card numbers and the console's cookies. */
+  tokenKey: string
+}
+
+type Variable = { name: string; default?: string; unit: string; meaning: string }
+
+/** Every variable: its default and its unit. `.env.example` is checked against this table. */
+export const variables = [
+  { name: 'ASSAY_KAFKA', unit: 'host:port, comma-separated', meaning: 'Kafka bootstrap servers' },
+  { name: 'ASSAY_TIDB', unit: 'mysql://user:password@host:port', meaning: 'TiDB' },
+  { name: 'ASSAY_DATABASE', default: 'assay', unit: 'name', meaning: 'Database in TiDB' },
+  { name: 'ASSAY_REDIS', unit: 'redis://host:port', meaning: 'Redis of the shared counters' },
+  { name: 'ASSAY_REDIS_JOBS', default: '', unit: 'redis://host:port', meaning: 'Redis of BullMQ; without it the one of the counters' },
+  { name: 'ASSAY_GROUP', default: 'assay', unit: 'name', meaning: "Prefix of Kafka consumer groups and of BullMQ's keys" },
+  { name: 'ASSAY_LOG_LEVEL', default: 'info', unit: 'trace|debug|info|warn|error|silent', meaning: 'Least level that is logged' },
+  { name: 'ASSAY_HOST', default: '127.0.0.1', unit: 'address', meaning: 'Address that the services listen on' },
+  { name: 'ASSAY_GATEWAY_PORT', default: '8400', unit: 'port, 0 for any free one', meaning: "The gateway's HTTP port" },
+  { name: 'ASSAY_CONSOLE_PORT', default: '8401', unit: 'port, 0 for any free one', meaning: "The console's HTTP port" },
+  {
+    name: 'ASSAY_HEALTH_PORT',
+    default: '8402',
+    unit: 'port, 0 for any free one',
+    meaning: 'Port of /livez, /readyz and /metrics of detector and casework',
+  },
+  { name: 'ASSAY_MODEL', default: 'models/default', unit: 'folder', meaning: 'Model that scores until another is promoted' },
+  {
+    name: 'ASSAY_SECRET',
+    unit: 'at least 32 characters',
+    meaning: 'Keys card-number tokens and cookies; keep it secret and never change it',
+  },
+] as const satisfies readonly Variable[]
+
+const levels = ['trace', 'debug', 'info', 'warn', 'error', 'silent']
+
+/** Parses `mysql://user:password@host:port` or `host:port`. Throws an Error that says what is wrong. */
+export function parseSqlAddress(text: string, database: string): SqlAddress {
+  const url = new URL(text.includes('://') ? text : `mysql://${text}`)
+  if (url.protocol !== 'mysql:' || !url.hostname) throw new Error('is not of the form mysql://user:password@host:port')
+  return {
+    host: url.hostname,
+    port: Number(url.port || 4000),
+    user: decodeURIComponent(url.username || 'root'),
+    password: decodeURIComponent(url.password),
+    database: url.pathname.length > 1 ? url.pathname.slice(1) : database,
+  }
+}
+
+/** Reads and checks the environment. Throws `config_invalid` with one line for each problem. */
+export function readConfig(env: Record<string, string | undefined>): Config {
+  const problems: string[] = []
+  const value = (name: (typeof variables)[number]['name']): string => {
+    const variable = variables.find((v) => v.name === name) as Variable
+    const given = env[name] ?? variable.default
+    if (given === undefined || (given === '' && variable.default === undefined)) {
+      problems.push(`${name} is missing: ${variable.meaning} (${variable.unit})`)
+      return ''
+    }
+    return given
+  }
+  const attempt = <T>(name: string, parse: () => T, otherwise: T): T => {
+    try {
+      return parse()
+    } catch (error) {
+      problems.push(`${name} ${messageOf(error)}`)
+      return otherwise
+    }
+  }
+  const port = (name: (typeof variables)[number]['name']): number => {
+    const text = value(name)
+    const number = Number(text)
+    if (!/^\d+$/.test(text) || number > 65_535) problems.push(`${name} is '${text}', not a port between 0 and 65535`)
+    return number
+  }
+  const redisAddress = (name: 'ASSAY_REDIS' | 'ASSAY_REDIS_JOBS', text: string): string => {
+    if (text && !/^rediss?:\/\/[^\s]+$/.test(text)) problems.push(`${name} is '${text}', not of the form redis://host:port`)
+    return text
+  }
+
+  const kafka = value('ASSAY_KAFKA')
+    .split(',')
+    .map((s) => s.trim())
+    .filter(Boolean)
+  for (const broker of kafka) if (!/^[^\s:]+:\d+$/.test(broker)) problems.push(`ASSAY_KAFKA has '${broker}', not host:port`)
+  const database = value('ASSAY_DATABASE')
+  if (database && !/^[a-zA-Z0-9_]{1,64}$/.test(database))
+    problems.push(`ASSAY_DATABASE is '${database}', not letters, digits and underscores`)
+  const sqlText = value('ASSAY_TIDB')
+  const nowhere: SqlAddress = { host: '', port: 0, user: '', password: '', database }
+  const sql = sqlText ? attempt('ASSAY_TIDB', () => parseSqlAddress(sqlText, database), nowhere) : nowhere
+  const redis = redisAddress('ASSAY_REDIS', value('ASSAY_REDIS'))
+  const tokenKey = value('ASSAY_SECRET')
+  if (tokenKey && tokenKey.length < 32) problems.push(`ASSAY_SECRET has ${tokenKey.length} characters, at least 32 are needed`)
+  const logLevel = value('ASSAY_LOG_LEVEL')
+  if (!levels.includes(logLevel)) problems.push(`ASSAY_LOG_LEVEL is '${logLevel}', not one of ${levels.join(', ')}`)
+  const config: Config = {
+    kafka,
+    sql,
+    redis,
+    redisJobs: redisAddress('ASSAY_REDIS_JOBS', value('ASSAY_REDIS_JOBS')) || redis,
+    group: value('ASSAY_GROUP'),
+    logLevel,
+    host: value('ASSAY_HOST'),
+    gatewayPort: port('ASSAY_GATEWAY_PORT'),
+    consolePort: port('ASSAY_CONSOLE_PORT'),
+    healthPort: port('ASSAY_HEALTH_PORT'),
+    modelDirectory: value('ASSAY_MODEL'),
+    tokenKey,
+  }
+  if (problems.length > 0) {
+    throw new AssayError('config_invalid', `The environment has ${problems.length} problem(s):\n  ${problems.join('\n  ')}`, {
+      details: { problems },
+    })
+  }
+  return config
+}

@@ -1,0 +1,144 @@
+/** A tenant's settings: versioned, never deleted while a row names them, read at start and every few seconds. */
+import Type from 'typebox'
+import { Compile } from 'typebox/compile'
+import type { Bus } from './bus.ts'
+import type { Database } from './database.ts'
+import { AssayError } from './errors.ts'
+import { Action, Tenant as TenantName } from './events.ts'
+
+const Share = Type.Number({ minimum: 0, maximum: 1 })
+
+export const Settings = Type.Object(
+  {
+    thresholds: Type.Object(
+      { challenge: Share, review: Share, decline: Share },
+      { additionalProperties: false, description: 'Least score for each action' },
+    ),
+    alertOn: Type.Array(Action, { description: 'Actions that raise an alert' }),
+    sampleRate: Type.Number({ minimum: 0, maximum: 1, description: 'Share of approved transactions that is sent for review at random' }),
+    zone: Type.String({ description: 'IANA time zone of the bank' }),
+    baseCurrency: Type.String({ pattern: '^[A-Z]{3}$' }),
+    costs: Type.Object(
+      {
+        missedFraudShare: Type.Number({ minimum: 0, description: 'Part of the amount that is lost' }),
+        review: Type.Integer({ minimum: 0, description: 'Minor units a review costs' }),
+      },
+      { additionalProperties: false },
+    ),
+    limits: Type.Object(
+      {
+        maxAgeDays: Type.Number({ minimum: 0, maximum: 30, description: 'Older ones, against the time Kafka got them, are dead-lettered' }),
+        maxAheadMinutes: Type.Number({ minimum: 0, maximum: 1440 }),
+        maxAmount: Type.Integer({ minimum: 1, description: 'Minor units of the transaction’s own currency' }),
+      },
+      { additionalProperties: false },
+    ),
+    escalation: Type.Array(
+      Type.Object(
+        { role: Type.Enum(['analyst', 'lead', 'manager']), afterSeconds: Type.Number({ minimum: 0.1 }) },
+        { additionalProperties: false },
+      ),
+      { minItems: 1, maxItems: 8, description: 'Who is told when nobody has claimed a case for so long after the step before' },
+    ),
+    notify: Type.Object(
+      { webhookUrl: Type.Optional(Type.String({ pattern: '^https?://' })), webhookSecret: Type.Optional(Type.String({ minLength: 16 })) },
+      { additionalProperties: false },
+    ),
+    cardLikeAccounts: Type.Boolean({ description: "The bank's account numbers pass the check digit of card numbers" }),
+  },
+  { additionalProperties: false },
+)
+export type Settings = Type.Static<typeof Settings>
+
+export const defaultSettings: Settings = {
+  thresholds: { challenge: 0.1, review: 0.3, decline: 0.8 },
+  alertOn: ['review', 'decline'],
+  sampleRate: 0.0005,
+  zone: 'UTC',
+  baseCurrency: 'EUR',
+  costs: { missedFraudShare: 1, review: 500 },
+  limits: { maxAgeDays: 30, maxAheadMinutes: 10, maxAmount: 100_000_000_000 },
+  escalation: [
+    { role: 'analyst', afterSeconds: 900 },
+    { role: 'lead', afterSeconds: 1800 },
+    { role: 'manager', afterSeconds: 3600 },
+  ],
+  notify: {},
+  cardLikeAccounts: false,
+}
+
+/** A bank, with the settings that are in force. `version` is the version of the settings. */
+export type Tenant = { tenant: string; name: string; partitions: number; version: number; settings: Settings }
+
+const settingsSchema = Compile(Settings)
+const tenantSchema = Compile(TenantName)
+
+/** Returns the settings, or throws `settings_invalid` with every fault. */
+export function checkSettings(settings: unknown): Settings {
+  if (settingsSchema.Check(settings)) {
+    const { challenge, review, decline } = settings.thresholds
+    if (challenge <= review && review <= decline) return settings
+    throw new AssayError('settings_invalid', `thresholds must rise: challenge ${challenge}, review ${review}, decline ${decline}`, {
+      status: 400,
+    })
+  }
+  const faults = [...settingsSchema.Errors(settings)].map((e) => `${e.instancePath || '/'} ${e.message}`)
+  throw new AssayError('settings_invalid', `The settings have faults: ${faults.join('; ')}`, { status: 400, details: { faults } })
+}
+
+type TenantRow = { tenant: string; name: string; partitions: number; version: number; settings: string }
+
+/** All tenants that are not disabled, each with its newest settings. */
+export async function readTenants(database: Database): Promise<Tenant[]> {
+  const rows = await database.query<TenantRow>(
+    `SELECT t.tenant, t.name, t.partitions, s.version, s.settings FROM tenants t JOIN tenant_settings s ON s.tenant = t.tenant
+     WHERE t.disabled IS NULL AND s.version = (SELECT MAX(version) FROM tenant_settings m WHERE m.tenant = t.tenant) ORDER BY t.tenant`,
+  )
+  return rows.map((r) => ({ ...r, settings: checkSettings(JSON.parse(r.settings)) }))
+}
+
+/** Writes a new version of a tenant's settings and returns its number. */
+export async function saveSettings(database: Database, tenant: string, settings: Settings, by: string): Promise<number> {
+  checkSettings(settings)
+  return database.transaction(async (tx) => {
+    const [{ version }] = await tx.query<{ version: number }>(
+      'SELECT COALESCE(MAX(version), 0) + 1 AS version FROM tenant_settings WHERE tenant = ?',
+      [tenant],
+    )
+    await tx.execute('INSERT INTO tenant_settings (tenant, version, settings, created, created_by) VALUES (?, ?, ?, ?, ?)', [
+      tenant,
+      version,
+      JSON.stringify(settings),
+      Date.now(),
+      by,
+    ])
+    return version
+  })
+}
+
+/** Makes a bank: its row, the first version of its settings, and its topics. The number of partitions is fixed from here on. Can be repeated. */
+export async function createTenant(
+  database: Database,
+  bus: Bus,
+  options: { tenant: string; name?: string; partitions?: number; settings?: Partial<Settings>; by?: string },
+): Promise<Tenant> {
+  const { tenant } = options
+  if (!tenantSchema.Check(tenant))
+    throw new AssayError('tenant_invalid', `'${tenant}' is not a tenant: lower-case letters, digits and hyphens, at most 32`, {
+      status: 400,
+    })
+  const settings = checkSettings({ ...defaultSettings, ...options.settings })
+  await database.execute('INSERT IGNORE INTO tenants (tenant, name, partitions, created) VALUES (?, ?, ?, ?)', [
+    tenant,
+    options.name ?? tenant,
+    options.partitions ?? 4,
+    Date.now(),
+  ])
+  const [row] = await database.query<{ partitions: number }>('SELECT partitions FROM tenants WHERE tenant = ?', [tenant])
+  const kept = (await readTenants(database)).find((t) => t.tenant === tenant)
+  if (!kept) await saveSettings(database, tenant, settings, options.by ?? 'assay')
+  await bus.ensureTenantTopics(tenant, row.partitions)
+  const made = (await readTenants(database)).find((t) => t.tenant === tenant)
+  if (!made) throw new AssayError('tenant_disabled', `The tenant '${tenant}' is disabled`, { status: 409 })
+  return made
+}
