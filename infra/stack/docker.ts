@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { probe } from './health.ts'
 import { freePort } from './ports.ts'
 import { runCommand } from './programs.ts'
 import type { Started } from './record.ts'
@@ -45,14 +46,13 @@ export async function composeUp(directory: string, wanted: { name: ServerName; p
   const services = wanted.map(({ name }) => SERVICES[name].service)
   report({ message: `docker compose up --wait ${services.join(' ')}` })
   await compose(directory, ['up', '--wait', '--wait-timeout', '600', ...services], env, (message) => report({ message }))
-  return wanted.map(({ name }, i) => ({
-    name,
-    product: SERVICES[name].product,
-    version: imageVersion(SERVICES[name].service),
-    address: `127.0.0.1:${ports[i]}`,
-    from: 'docker',
-    port: ports[i]!,
-  }))
+  const servers = wanted.map(async ({ name }, i): Promise<Started> => {
+    const { service, product } = SERVICES[name]
+    const address = `127.0.0.1:${ports[i]}`
+    const { version } = await probe(name, address)
+    return { name, product, version: version === 'unknown' ? imageVersion(service) : version, address, from: 'docker', port: ports[i]! }
+  })
+  return Promise.all(servers)
 }
 
 function imageVersion(service: string): string {
