@@ -54,13 +54,15 @@ const levels = ['trace', 'debug', 'info', 'warn', 'error', 'silent']
 /** Parses `mysql://user:password@host:port` or `host:port`. Throws an Error that says what is wrong. */
 export function parseSqlAddress(text: string, database: string): SqlAddress {
   const url = new URL(text.includes('://') ? text : `mysql://${text}`)
+  const path = url.pathname.slice(1)
+  if (!/^[a-zA-Z0-9_]*$/.test(path)) throw new Error('names a database that is not letters, digits and underscores')
   if (url.protocol !== 'mysql:' || !url.hostname) throw new Error('is not of the form mysql://user:password@host:port')
   return {
-    host: url.hostname,
+    host: url.hostname.replace(/^\[|\]$/g, ''),
     port: Number(url.port || 4000),
     user: decodeURIComponent(url.username || 'root'),
     password: decodeURIComponent(url.password),
-    database: url.pathname.length > 1 ? url.pathname.slice(1) : database,
+    database: path || database,
   }
 }
 
@@ -69,8 +71,9 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   const problems: string[] = []
   const value = (name: (typeof variables)[number]['name']): string => {
     const variable = variables.find((v) => v.name === name) as Variable
-    const given = env[name] ?? variable.default
-    if (given === undefined || (given === '' && variable.default === undefined)) {
+    // Compose files and shells pass on what is not set as an empty text.
+    const given = env[name] || variable.default
+    if (given === undefined) {
       problems.push(`${name} is missing: ${variable.meaning} (${variable.unit})`)
       return ''
     }
@@ -91,7 +94,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     return number
   }
   const redisAddress = (name: 'ASSAY_REDIS' | 'ASSAY_REDIS_JOBS', text: string): string => {
-    if (text && !/^rediss?:\/\/[^\s]+$/.test(text)) problems.push(`${name} is '${text}', not of the form redis://host:port`)
+    if (text && !/^rediss?:\/\/[^\s]+$/.test(text)) problems.push(`${name} is not of the form redis://host:port`)
     return text
   }
 

@@ -31,16 +31,19 @@ const lostConnection = new Set([
 ])
 
 /** Whether the same transaction may be run again from its beginning. mysql2 gives TiDB's 9007 no `code`, so `errno` decides. */
-export const isRetriable = (error: unknown): boolean => retriable.has((error as { errno?: number })?.errno ?? 0)
+export const isRetriable = (error: unknown): boolean => retriable.has((error as { errno?: number } | null | undefined)?.errno ?? 0)
 
-/** Whether the connection went away, so that nobody knows whether the last statement was carried out. */
+/** TiDB lost sight of its own storage during a COMMIT: «execution result undetermined». */
+const undetermined = 8501
+
+/** Whether the answer went away with the connection, so that nobody knows whether the last statement was carried out. */
 export const isConnectionLost = (error: unknown): boolean => {
-  const e = error as { code?: string; message?: string; fatal?: boolean }
-  return lostConnection.has(e?.code ?? '') || /closed state|Connection lost/i.test(e?.message ?? '')
+  const e = error as { code?: string; errno?: number; message?: string } | null | undefined
+  return e?.errno === undetermined || lostConnection.has(e?.code ?? '') || /closed state|Connection lost/i.test(e?.message ?? '')
 }
 
 /** Whether a unique key refused the row. */
-export const isDuplicate = (error: unknown): boolean => (error as { errno?: number })?.errno === 1062
+export const isDuplicate = (error: unknown): boolean => (error as { errno?: number } | null | undefined)?.errno === 1062
 
 const attempts = 10
 

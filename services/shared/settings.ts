@@ -2,7 +2,7 @@
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { Bus } from './bus.ts'
-import type { Database } from './database.ts'
+import type { Connection, Database } from './database.ts'
 import { AssayError } from './errors.ts'
 import { Action, Tenant as TenantName } from './events.ts'
 
@@ -73,14 +73,25 @@ export type Tenant = { tenant: string; name: string; partitions: number; version
 const settingsSchema = Compile(Settings)
 const tenantSchema = Compile(TenantName)
 
+const isZone = (zone: string): boolean => {
+  try {
+    Intl.DateTimeFormat('en', { timeZone: zone })
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** Returns the settings, or throws `settings_invalid` with every fault. */
 export function checkSettings(settings: unknown): Settings {
   if (settingsSchema.Check(settings)) {
     const { challenge, review, decline } = settings.thresholds
-    if (challenge <= review && review <= decline) return settings
-    throw new AssayError('settings_invalid', `thresholds must rise: challenge ${challenge}, review ${review}, decline ${decline}`, {
-      status: 400,
-    })
+    const faults: string[] = []
+    if (challenge > review || review > decline)
+      faults.push(`thresholds must rise: challenge ${challenge}, review ${review}, decline ${decline}`)
+    if (!isZone(settings.zone)) faults.push(`/zone '${settings.zone}' is not an IANA time zone`)
+    if (faults.length === 0) return settings
+    throw new AssayError('settings_invalid', `The settings have faults: ${faults.join('; ')}`, { status: 400, details: { faults } })
   }
   const faults = [...settingsSchema.Errors(settings)].map((e) => `${e.instancePath || '/'} ${e.message}`)
   throw new AssayError('settings_invalid', `The settings have faults: ${faults.join('; ')}`, { status: 400, details: { faults } })
@@ -97,23 +108,30 @@ export async function readTenants(database: Database): Promise<Tenant[]> {
   return rows.map((r) => ({ ...r, settings: checkSettings(JSON.parse(r.settings)) }))
 }
 
-/** Writes a new version of a tenant's settings and returns its number. */
+/** Writes a new version of a tenant's settings and returns its number. Two who save at once get two numbers. */
 export async function saveSettings(database: Database, tenant: string, settings: Settings, by: string): Promise<number> {
   checkSettings(settings)
-  return database.transaction(async (tx) => {
-    const [{ version }] = await tx.query<{ version: number }>(
-      'SELECT COALESCE(MAX(version), 0) + 1 AS version FROM tenant_settings WHERE tenant = ?',
-      [tenant],
-    )
-    await tx.execute('INSERT INTO tenant_settings (tenant, version, settings, created, created_by) VALUES (?, ?, ?, ?, ?)', [
-      tenant,
-      version,
-      JSON.stringify(settings),
-      Date.now(),
-      by,
-    ])
-    return version
-  })
+  return database.transaction((tx) => addVersion(tx, tenant, settings, by))
+}
+
+/** The tenant's row is locked first, so that versions are given out one after the other; the newest is read under that lock. */
+async function addVersion(tx: Connection, tenant: string, settings: Settings, by: string, onlyFirst = false): Promise<number> {
+  const [row] = await tx.query('SELECT tenant FROM tenants WHERE tenant = ? FOR UPDATE', [tenant])
+  if (!row) throw new AssayError('tenant_unknown', `There is no tenant '${tenant}'`, { status: 404 })
+  const [newest] = await tx.query<{ version: number }>(
+    'SELECT version FROM tenant_settings WHERE tenant = ? ORDER BY version DESC LIMIT 1 FOR UPDATE',
+    [tenant],
+  )
+  if (newest && onlyFirst) return newest.version
+  const version = (newest?.version ?? 0) + 1
+  await tx.execute('INSERT INTO tenant_settings (tenant, version, settings, created, created_by) VALUES (?, ?, ?, ?, ?)', [
+    tenant,
+    version,
+    JSON.stringify(settings),
+    Date.now(),
+    by,
+  ])
+  return version
 }
 
 /** Makes a bank: its row, the first version of its settings, and its topics. The number of partitions is fixed from here on. Can be repeated. */
@@ -135,8 +153,7 @@ export async function createTenant(
     Date.now(),
   ])
   const [row] = await database.query<{ partitions: number }>('SELECT partitions FROM tenants WHERE tenant = ?', [tenant])
-  const kept = (await readTenants(database)).find((t) => t.tenant === tenant)
-  if (!kept) await saveSettings(database, tenant, settings, options.by ?? 'assay')
+  await database.transaction((tx) => addVersion(tx, tenant, settings, options.by ?? 'assay', true))
   await bus.ensureTenantTopics(tenant, row.partitions)
   const made = (await readTenants(database)).find((t) => t.tenant === tenant)
   if (!made) throw new AssayError('tenant_disabled', `The tenant '${tenant}' is disabled`, { status: 409 })
