@@ -18,9 +18,7 @@ export function prepareDirectory(directory: string): void {
     const freeMb = Math.floor((bavail * bsize) / 2 ** 20)
     if (freeMb < LEAST_FREE_MB)
       throw new StackError(`${directory} has ${freeMb} MB left on its disk; the servers need ${LEAST_FREE_MB} MB to start. ${advice}`)
-    const probe = join(directory, `.probe-${process.pid}`)
-    writeFileSync(probe, 'x')
-    rmSync(probe)
+    probeWrite(directory)
   } catch (error) {
     if (error instanceof StackError) throw error
     const code = (error as NodeJS.ErrnoException).code ?? ''
@@ -30,6 +28,25 @@ export function prepareDirectory(directory: string): void {
       ENOSPC: 'is full',
     }
     throw new StackError(`${directory} ${reasons[code] ?? 'cannot be written'} (${reasonOf(error)}). ${advice}`)
+  }
+}
+
+function probeWrite(directory: string): void {
+  const probe = join(directory, `.probe-${process.pid}`)
+  try {
+    writeFileSync(probe, 'x')
+  } finally {
+    rmSync(probe, { force: true })
+  }
+}
+
+/** Whether files can be written in a directory now. */
+export function canWrite(directory: string): boolean {
+  try {
+    probeWrite(directory)
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -61,10 +61,15 @@ async function redis(address: string): Promise<Health> {
     retryStrategy: () => null,
     maxRetriesPerRequest: 0,
   })
-  // Without a listener ioredis writes every refused connection to the terminal; connect() rejects with the same error.
-  client.on('error', () => undefined)
+  // connect() rejects with "Connection is closed"; what was wrong comes as an event.
+  let reason: Error | undefined
+  client.on('error', (error) => {
+    reason = error
+  })
   try {
-    await client.connect()
+    await client.connect().catch((error: unknown) => {
+      throw reason ?? error
+    })
     const version = /redis_version:(\S+)/.exec(await client.info('server'))
     return { product: 'Redis', version: version?.[1] ?? 'unknown' }
   } finally {

@@ -12,7 +12,8 @@ export function startOf(pid: number): string | undefined {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     // The command's name stands in parentheses and may hold anything, so the fields are counted from its end.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    if (fields[0] === 'Z') return undefined
+    // A zombie's other threads may still hold its files and ports; it is gone when they are.
+    if (fields[0] === 'Z' && Number(fields[17]) <= 1) return undefined
     return `${fields[19]}@${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}`
   } catch {
     return undefined

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeWhole } from './directory.ts'
 import { isAlive, type ProcessIdentity } from './process.ts'
@@ -30,6 +30,15 @@ export function writeRecord(directory: string, started: Started[]): void {
 /** Puts a server into the record in place of the one that had its name. */
 export function recordServer(directory: string, server: Started): void {
   writeRecord(directory, [...readRecord(directory).filter(({ name }) => name !== server.name), server])
+}
+
+/** Forgets what was started; on a read-only disk the record stays, and is harmless since it names processes that are gone. */
+export function removeRecord(directory: string): void {
+  try {
+    rmSync(fileOf(directory), { force: true })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EROFS') throw error
+  }
 }
 
 /** Whether the process that was started still runs; of a container only its port can tell. */

@@ -1,6 +1,6 @@
 import { existsSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { prepareDirectory, withLock } from './directory.ts'
+import { canWrite, prepareDirectory, withLock } from './directory.ts'
 import { composeDown, composeUp, dockerAnswers } from './docker.ts'
 import { addressGiven, serverGiven, sqlGiven, variablesFor } from './environment.ts'
 import { sqlOf, tryProbe } from './health.ts'
@@ -9,7 +9,7 @@ import { launchServer } from './launch.ts'
 import { mariadb } from './mariadb.ts'
 import { stopProcess } from './process.ts'
 import type { Program, Recipe } from './recipe.ts'
-import { mayRun, readRecord, recordServer, type Started, writeRecord } from './record.ts'
+import { mayRun, readRecord, recordServer, removeRecord, type Started } from './record.ts'
 import { redis } from './redis.ts'
 import { type Report, reasonOf, type Server, type ServerName, type Sql, type Stack, StackError } from './server.ts'
 import { findTidb, tidb } from './tidb.ts'
@@ -51,19 +51,17 @@ export async function up({ directory, sql = sqlGiven(), report }: UpOptions): Pr
 export async function down(directory: string, { erase = false } = {}): Promise<Server[]> {
   const place = resolve(directory)
   if (!existsSync(place)) return []
-  return withLock(
-    join(place, LOCK),
-    () => undefined,
-    async () => {
-      const started = readRecord(place)
-      const running = started.filter(mayRun)
-      await inParallel(running.map(({ process }) => (process ? stopProcess(process) : Promise.resolve())))
-      if (started.some(({ from }) => from === 'docker')) await composeDown(place, erase)
-      writeRecord(place, [])
-      if (erase) for (const folder of ['data', 'logs']) rmSync(join(place, folder), { recursive: true, force: true })
-      return running
-    },
-  )
+  const end = async () => {
+    const started = readRecord(place)
+    const running = started.filter(mayRun)
+    await inParallel(running.map(({ process }) => (process ? stopProcess(process) : Promise.resolve())))
+    if (started.some(({ from }) => from === 'docker')) await composeDown(place, erase)
+    if (started.length > 0) removeRecord(place)
+    if (erase) for (const folder of ['data', 'logs']) rmSync(join(place, folder), { recursive: true, force: true })
+    return running.map(shown)
+  }
+  // On a disk that has become full or read-only no lock can be taken, and the servers must end all the same.
+  return canWrite(place) ? withLock(join(place, LOCK), () => undefined, end) : end()
 }
 
 /** A server, and whether it answers now: `gone` when its process ended, `silent` when it runs but does not answer. */
