@@ -19,7 +19,11 @@ const batchSize = 256
 /** One way of keeping transactions: the migration's table, changed; `side` is written beside it in the same database transaction. */
 type Way = { name: string; what: string; change(sql: string): string; partitions?: true; side?: string; entities?: true }
 
-const plain = migrations.find((m) => m.name === 'table transactions')?.sql ?? ''
+/** The table in one piece, as MariaDB sees it. */
+const plain = (migrations.find((m) => m.name === 'table transactions')?.sql ?? '')
+  .replace(' /*T![global_index] GLOBAL */', '')
+  .replace(/\/\*T! PARTITION[\s\S]*\*\//, '')
+  .trimEnd()
 const withKey = (key: string) => (sql: string) => `${sql.slice(0, -1)}, ${key})`
 const byMonth = `/*T! PARTITION BY RANGE (time) (${months.map((t, i) => `PARTITION m${i} VALUES LESS THAN (${t})`).join(', ')},
   PARTITION later VALUES LESS THAN (MAXVALUE)) */`

@@ -3,15 +3,25 @@ import { createHash } from 'node:crypto'
 import type { Database } from '../../services/shared/database.ts'
 import { AssayError } from '../../services/shared/errors.ts'
 import { type Migration, migrations } from './migrations.ts'
+import { addMonths } from './months.ts'
 
 const patience = 60
 
+/** Where the months of transactions end; null where the table is not cut into months. */
+const lastMonthEnds = `SELECT MAX(CAST(partition_description AS SIGNED)) AS v FROM information_schema.partitions
+  WHERE table_schema = DATABASE() AND table_name = 'transactions' AND partition_name IS NOT NULL AND partition_name <> 'later'`
+
 /**
  * Runs what has not been run, and says each step to `report`. Returns how many ran. Two at once are harmless: they take turns by a
- * lock of the server, and a step that ran but was not noted (a crash in between) runs again without effect.
+ * lock of the server, and a step that ran but was not noted (a crash in between) runs again without effect. Each run also adds the
+ * months of transactions that begin within three months of `now`.
  * Throws `migrate_busy` when another one holds the lock for a minute.
  */
-export async function migrate(database: Database, report: (migration: Migration) => void = () => undefined): Promise<number> {
+export async function migrate(
+  database: Database,
+  report: (migration: Migration) => void = () => undefined,
+  now = Date.now(),
+): Promise<number> {
   const connection = await database.connect()
   try {
     const first = async <T>(sql: string, values: unknown[] = []): Promise<T> =>
@@ -33,7 +43,12 @@ export async function migrate(database: Database, report: (migration: Migration)
         await connection.query(migration.sql)
         await connection.query('INSERT IGNORE INTO migrations (id, name, ran) VALUES (?, ?, ?)', [migration.id, migration.name, Date.now()])
       }
-      return waiting.length
+      const lastEnd = await first<number | null>(lastMonthEnds)
+      const months = lastEnd === null ? undefined : addMonths(now, lastEnd)
+      if (months === undefined) return waiting.length
+      report({ id: 0, name: 'months of transactions', sql: months })
+      await connection.query(months)
+      return waiting.length + 1
     } finally {
       // A connection that is lost has given its locks back.
       await connection.query('SELECT RELEASE_LOCK(?)', [lock]).catch(() => undefined)

@@ -4,13 +4,20 @@
  * tenant's rows begin with the tenant. `docs/decisions.md` says which question each key answers and what it costs.
  */
 
+import { byMonth } from './months.ts'
+
 const text = (size: number) => `VARCHAR(${size}) CHARACTER SET ascii COLLATE ascii_bin`
 const free = (size: number) => `VARCHAR(${size}) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`
+/** Unique across all partitions, not in each. */
+const global = '/*T![global_index] GLOBAL */'
 const clustered = '/*T![clustered_index] CLUSTERED */'
 
 export type Migration = { id: number; name: string; sql: string }
 
-const table = (name: string, body: string) => ({ name: `table ${name}`, sql: `CREATE TABLE IF NOT EXISTS ${name} (${body})` })
+const table = (name: string, body: string, after = '') => ({
+  name: `table ${name}`,
+  sql: `CREATE TABLE IF NOT EXISTS ${name} (${body}) ${after}`.trimEnd(),
+})
 
 const steps: Omit<Migration, 'id'>[] = [
   table(
@@ -40,7 +47,8 @@ const steps: Omit<Migration, 'id'>[] = [
      base_amount BIGINT NOT NULL, rate_date INT NULL, features VARBINARY(1024) NOT NULL, feature_set BINARY(8) NOT NULL,
      score DOUBLE NOT NULL, action TINYINT NOT NULL, alert TINYINT NOT NULL, sampled TINYINT NOT NULL, sample_probability DOUBLE NULL,
      reasons BLOB NULL, model INT NOT NULL, policy INT NOT NULL, backend TINYINT NOT NULL, received BIGINT NOT NULL, decided BIGINT NOT NULL,
-     PRIMARY KEY (tenant, customer, time, id) ${clustered}, UNIQUE KEY by_id (tenant, id)`,
+     PRIMARY KEY (tenant, customer, time, id) ${clustered}, UNIQUE KEY by_id (tenant, id) ${global}`,
+    byMonth(Date.now()),
   ),
   table(
     'progress',
