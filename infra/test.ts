@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,27 +15,25 @@ type Report = {
 
 type Counts = { passed: number; failed: number; skipped: number }
 
+let interrupted = false
+let vitest: ChildProcess | undefined
+/** The first signal lets the servers be ended in peace; a second one ends this process at once. */
+function interrupt(signal: NodeJS.Signals): void {
+  if (interrupted) process.exit(1)
+  interrupted = true
+  vitest?.kill(signal)
+}
+
 /** Runs vitest in a process of its own, so that a crash of it is a failed test and not the end of the counting. */
-function runVitest(args: string[], report: string): Promise<{ status: number; interrupted: boolean }> {
+function runVitest(args: string[], report: string): Promise<number> {
   return new Promise((resolve) => {
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
-    const child = spawn(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...reporters, ...args], { stdio: 'inherit' })
-    let interrupted = false
-    const forward = (signal: NodeJS.Signals) => {
-      interrupted = true
-      child.kill(signal)
-    }
-    process.on('SIGINT', forward)
-    process.on('SIGTERM', forward)
-    child.on('error', (error) => {
+    vitest = spawn(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...reporters, ...args], { stdio: 'inherit' })
+    vitest.on('error', (error) => {
       console.error(`vitest did not start: ${error.message}`)
-      resolve({ status: 1, interrupted })
+      resolve(1)
     })
-    child.on('exit', (code) => {
-      process.off('SIGINT', forward)
-      process.off('SIGTERM', forward)
-      resolve({ status: code ?? 1, interrupted })
-    })
+    vitest.on('exit', (code) => resolve(code ?? 1))
   })
 }
 
@@ -59,26 +57,26 @@ function count(report: string, status: number): Counts {
   return counts
 }
 
+process.on('SIGINT', interrupt)
+process.on('SIGTERM', interrupt)
 const args = process.argv.slice(2)
 const folder = mkdtempSync(join(tmpdir(), 'assay-test-'))
 const report = join(folder, 'report.json')
-let counts: Counts
-let interrupted = false
+let counts: Counts = { passed: 0, failed: 0, skipped: 0 }
 try {
   const stack = needsServers(args) ? await bringUpForTests() : undefined
   try {
-    const run = await runVitest(args, report)
-    interrupted = run.interrupted
-    counts = count(report, run.status)
+    if (!interrupted) counts = count(report, await runVitest(args, report))
   } finally {
     await stack?.end()
   }
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
-  counts = { passed: 0, failed: 1, skipped: 0 }
+  counts.failed += 1
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
 const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''
 console.log(`${counts.passed} passed, ${counts.failed} failed${skipped}${interrupted ? ' (interrupted)' : ''}`)
+
 process.exitCode = counts.failed > 0 || interrupted ? 1 : 0
