@@ -1,13 +1,25 @@
-import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** A process that can be told from a later one with the same number. */
 export type ProcessIdentity = { pid: number; started: string }
 
-/** When a process started: the kernel's clock ticks since boot, with the boot's id; undefined when there is no such process. */
-export function startOf(pid: number): string | undefined {
+const hasProc = existsSync('/proc/self/stat')
+
+/** When a process started; undefined when there is no such process, or it has ended and only its parent has not noticed. */
+export const startOf = (pid: number): string | undefined => (hasProc ? startFromProc(pid) : startFromPs(pid))
+
+/** Without /proc, as on macOS: to the second only. */
+export function startFromPs(pid: number): string | undefined {
+  const { stdout } = spawnSync('ps', ['-o', 'stat=,lstart=', '-p', `${pid}`], { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C' } })
+  const [state, ...started] = stdout.trim().split(/\s+/)
+  return !state || state.startsWith('Z') ? undefined : started.join(' ')
+}
+
+/** The kernel's clock ticks since boot, with the boot's id. */
+function startFromProc(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     // The command's name stands in parentheses and may hold anything, so the fields are counted from its end.

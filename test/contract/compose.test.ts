@@ -51,6 +51,13 @@ describe('docker-compose.yml', () => {
     expect(text).toMatch(/ASSAY_SECRET: \$\{ASSAY_SECRET:\?[^}]+\}/)
   })
 
+  test('has no variable that compose would misread', () => {
+    const misread = [...text.matchAll(/\$+\{[^}]*\}/g)]
+      .map(([found]) => found)
+      .filter((found) => !/^\$\$\{|^\$\{[A-Z_]+(:[-?][^}]*)?\}$/.test(found))
+    expect(misread).toEqual([])
+  })
+
   test('publishes ports on 127.0.0.1 only', () => {
     const ports = Object.values(compose.services).flatMap((service) => service.ports ?? [])
     expect(ports.length).toBeGreaterThan(0)

@@ -6,10 +6,11 @@ import { prepareDirectory, tryLock, withLock, writeWhole } from '../../infra/sta
 import { sqlGiven, variablesFor, withoutPassword } from '../../infra/stack/environment.ts'
 import { parseSqlVersion } from '../../infra/stack/health.ts'
 import { freePort } from '../../infra/stack/ports.ts'
-import { isAlive, self, startOf, stopProcess } from '../../infra/stack/process.ts'
+import { isAlive, self, startFromPs, startOf, stopProcess } from '../../infra/stack/process.ts'
 import { readRecord } from '../../infra/stack/record.ts'
 import type { Server } from '../../infra/stack/server.ts'
 import { tableOf } from '../../infra/stack/table.ts'
+import { needsServers } from '../helpers/test-stack.ts'
 
 const server = (overrides: Partial<Server>): Server => ({
   name: 'redis',
@@ -84,6 +85,11 @@ describe('a process', () => {
     await stopProcess(another)
     expect(startOf(process.pid)).toBeDefined()
   })
+
+  test('has a start also where there is no /proc', () => {
+    expect(startFromPs(process.pid)).toMatch(/\d\d:\d\d:\d\d 20\d\d$/)
+    expect(startFromPs(2 ** 22)).toBeUndefined()
+  })
 })
 
 describe('a directory', () => {
@@ -129,6 +135,15 @@ describe('a directory', () => {
     expect(readdirSync(folder)).toEqual(['x'])
   })
 })
+
+test.each([
+  [[], true],
+  [['--project', 'unit'], false],
+  [['--project=contract', '--project=e2e'], true],
+  [['test/unit/stack.test.ts'], false],
+  [['test/unit/stack.test.ts', 'test/integration'], true],
+  [['-t', 'a name'], true],
+])('npm test with %j brings servers up: %s', (args, expected) => expect(needsServers(args)).toBe(expected))
 
 test('a port that is taken is replaced by a free one', async () => {
   const first = await freePort()
