@@ -209,6 +209,9 @@ export const Control = Type.Object(
 )
 export type Control = Type.Static<typeof Control>
 
+/** Most bytes of an event as JSON: what a row keeps of it. */
+export const longestEvent = 16_384
+
 /** Who holds the instrument: the customer, or the instrument where the bank names none. */
 export const customerOf = (transaction: { customer?: string; instrument: string }): string => transaction.customer ?? transaction.instrument
 
