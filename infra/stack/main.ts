@@ -59,7 +59,7 @@ program
   .command('down')
   .description('end what up started, and nothing else; the data stays')
   .addOption(directory())
-  .option('--erase-data', 'remove the data and the logs too')
+  .option('--erase-data', 'remove the data too')
   .action(async (options: Options) => {
     const ended = await down(options.directory, { erase: options.eraseData ?? false })
     print(ended.length > 0 ? `ended ${ended.map(({ product }) => product).join(', ')}` : 'nothing of this stack was running')

@@ -57,7 +57,7 @@ export async function down(directory: string, { erase = false } = {}): Promise<S
     await inParallel(running.map(({ process }) => (process ? stopProcess(process) : Promise.resolve())))
     if (started.some(({ from }) => from === 'docker')) await composeDown(place, erase)
     if (started.length > 0) removeRecord(place)
-    if (erase) for (const folder of ['data', 'logs']) rmSync(join(place, folder), { recursive: true, force: true })
+    if (erase) rmSync(join(place, 'data'), { recursive: true, force: true })
     return running.map(shown)
   }
   // On a disk that has become full or read-only no lock can be taken, and the servers must end all the same.

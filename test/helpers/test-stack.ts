@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { tryLock } from '../../infra/stack/directory.ts'
 import { down, type Stack, up } from '../../infra/stack/stack.ts'
 
@@ -25,7 +25,8 @@ function claimDirectory(): { directory: string; release: () => void } {
 
 /**
  * Brings the servers of the tests up and puts their addresses into the environment, where vitest's processes find them.
- * Servers that the environment already names are taken as they are. `end` ends what this call started and erases its data.
+ * Servers that the environment already names are taken as they are. `end` ends what this call started and erases its data; the
+ * logs stay until the next run.
  */
 export async function bringUpForTests(): Promise<{ stack: Stack; end: () => Promise<void> }> {
   const { directory, release } = claimDirectory()
@@ -34,6 +35,9 @@ export async function bringUpForTests(): Promise<{ stack: Stack; end: () => Prom
     release()
   }
   try {
+    // What a run that was killed left behind would cost the next one its speed.
+    await down(directory, { erase: true })
+    rmSync(`${directory}/logs`, { recursive: true, force: true })
     const stack = await up({ directory, report: ({ message }) => process.stderr.write(`stack: ${message}\n`) })
     Object.assign(process.env, stack.env)
     return { stack, end }
