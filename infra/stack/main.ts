@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command, Option } from 'commander'
 import { sizeOf } from './process.ts'
@@ -84,10 +85,9 @@ program
   .option('-n, --lines <number>', 'how many lines of each', '20')
   .option('-f, --follow', 'go on printing what is added')
   .action(async (name: string | undefined, options: Options) => {
-    const { servers } = await status(options.directory)
-    const logs = servers.filter((server) => name === undefined || server.name === name).flatMap(({ log }) => log ?? [])
+    const logs = logsOf(options.directory, name)
     if (logs.length === 0)
-      throw new Error(name ? `there is no log of ${name}` : 'there are no logs; Docker keeps its own: docker compose logs')
+      throw new Error(`${options.directory} has no log${name ? ` of ${name}` : ''}; of containers: docker compose logs`)
     for (const log of logs) printEnd(log, Number(options.lines))
     const read = new Map(logs.map((log) => [log, sizeOf(log)]))
     while (options.follow) {
@@ -109,6 +109,14 @@ program
     const { from } = await buildTidb(options.directory, report)
     print(from === 'found' ? 'TiDB is already here' : 'TiDB is built; npm run stack -- up takes it')
   })
+
+/** The logs of a directory, also of servers that have ended; `sql` is whichever database wrote one. */
+function logsOf(directory: string, name: string | undefined): string[] {
+  const folder = join(directory, 'logs')
+  const wanted = name === 'sql' ? ['tidb.log', 'mariadb.log'] : [`${name}.log`]
+  const present = existsSync(folder) ? readdirSync(folder) : []
+  return present.filter((log) => name === undefined || wanted.includes(log)).map((log) => join(folder, log))
+}
 
 function printEnd(log: string, lines: number): void {
   print(`==> ${log}`)
