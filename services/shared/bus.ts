@@ -27,11 +27,17 @@ export type Bus = {
 const day = 86_400_000
 const settings = { 'message.timestamp.type': 'CreateTime', 'max.message.bytes': '2097152' }
 
-/** Makes the bus. `replicas` is the number of copies of topics that it makes: one on a single broker. */
-export function createBus(brokers: readonly string[], options: { name: string; telemetry: Telemetry; replicas?: number }): Bus {
+/**
+ * Makes the bus. `replicas` is the number of copies of topics that it makes: one on a single broker. `patience` is how long a send
+ * waits for a broker that is away, in milliseconds.
+ */
+export function createBus(
+  brokers: readonly string[],
+  options: { name: string; telemetry: Telemetry; replicas?: number; patience?: number },
+): Bus {
   const { telemetry } = options
   const kafka = createKafka(brokers, options.name, telemetry.logger)
-  const sender = createSender(kafka)
+  const sender = createSender(kafka, options.patience ?? 15_000)
   let admin: Promise<Admin> | undefined
 
   const openAdmin = (): Promise<Admin> => {

@@ -36,7 +36,7 @@ const logTo =
   ({ namespace, level, log }) =>
     logger[levels[level]]({ kafkajs: namespace, reason: log.error }, log.message)
 
-/** A client that begins its retries soon, since a broker beside us is back soon, and goes on for about half a minute. */
+/** A client that begins its retries soon, since a broker beside us is back soon, and goes on for some three seconds. */
 export const createKafka = (brokers: readonly string[], clientId: string, logger: Logger): Kafka =>
   new Kafka({
     clientId,
@@ -45,7 +45,7 @@ export const createKafka = (brokers: readonly string[], clientId: string, logger
     logCreator: logTo(logger.child({ part: 'kafkajs' })),
     connectionTimeout: 3000,
     requestTimeout: 30_000,
-    retry: { initialRetryTime: 50, maxRetryTime: 5000, retries: 10 },
+    retry: { initialRetryTime: 50, maxRetryTime: 5000, retries: 6 },
   })
 
 /** The partitioner that Java's clients use: murmur2 of the key. */

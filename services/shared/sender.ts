@@ -31,9 +31,10 @@ type Waiting = { records: readonly Outgoing[]; resolve(): void; reject(error: un
 
 /**
  * Makes the sender. kafkajs gives a failed request's sequence numbers to whichever request comes next, and the broker, which may
- * have stored the first, would take the second for its repetition and drop it. So only one request is under way at a time.
+ * have stored the first, would take the second for its repetition and drop it. So only one request is under way at a time. A broker
+ * that is away is waited for `patience` milliseconds, since kafkajs's own retries end at once when a connection is refused.
  */
-export function createSender(kafka: Kafka): Sender {
+export function createSender(kafka: Kafka, patience: number): Sender {
   let producer: Promise<Producer> | undefined
   let connected = false
   let stopped = false
@@ -73,19 +74,26 @@ export function createSender(kafka: Kafka): Sender {
       if (messages) messages.push(message)
       else byTopic.set(topic, [message])
     }
-    try {
-      await (await current()).sendBatch({
-        acks: -1,
-        compression: CompressionTypes.None,
-        topicMessages: [...byTopic].map(([topic, messages]) => ({ topic, messages })),
-      })
-    } catch (error) {
-      await letGo()
-      throw new AssayError('kafka_away', `Kafka did not take the records: ${messageOf(error)}`, {
-        cause: error,
-        status: 503,
-        details: { topics: [...byTopic.keys()], records: records.length },
-      })
+    const topicMessages = [...byTopic].map(([topic, messages]) => ({ topic, messages }))
+    const deadline = Date.now() + patience
+    for (let wait = 50; ; wait = Math.min(2000, wait * 2)) {
+      try {
+        await (await current()).sendBatch({ acks: -1, compression: CompressionTypes.None, topicMessages })
+        connected = true
+        return
+      } catch (error) {
+        connected = false
+        if (stopped || isRefusal(error) || Date.now() > deadline) {
+          await letGo()
+          throw new AssayError('kafka_away', `Kafka did not take the records: ${messageOf(error)}`, {
+            cause: error,
+            status: 503,
+            details: { topics: [...byTopic.keys()], records: records.length },
+          })
+        }
+        // The same producer sends the same records under the same sequence numbers, so that the broker keeps them once.
+        await new Promise((resolve) => setTimeout(resolve, wait))
+      }
     }
   }
   const takeShare = (): Waiting[] => {

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import type { Producer } from 'kafkajs'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type Bus, createBus, type Received } from '../../services/shared/bus.ts'
 import { AssayError } from '../../services/shared/errors.ts'
 import { tenantTopic, tenantTopics } from '../../services/shared/events.ts'
-import { partitionOf } from '../../services/shared/kafkajs.ts'
+import { defaultPartitioner, partitionOf } from '../../services/shared/kafkajs.ts'
 import { eventually, testBus, testConfig, testTelemetry, unique } from '../helpers/servers.ts'
 
 const require = createRequire(import.meta.url)
@@ -69,6 +70,18 @@ describe('sending', () => {
       expect({ value: r.value?.toString(), timestamp: r.timestamp }).toEqual({ value: sent?.value, timestamp: sent?.timestamp })
       expect(r.partition).toBe(partitionOf(r.key ?? '', 4))
     }
+  })
+
+  test('the producer is idempotent, keeps one request under way, and waits for all replicas', async () => {
+    const other = createBus(config.kafka, { name: unique('test-'), telemetry: testTelemetry() })
+    onTestFinished(() => other.stop())
+    const making = vi.spyOn(other.kafka, 'producer')
+    await other.start()
+    expect(making.mock.calls[0]?.[0]).toMatchObject({ idempotent: true, maxInFlightRequests: 1, createPartitioner: defaultPartitioner })
+    const producer = making.mock.results[0]?.value as Producer
+    const sending = vi.spyOn(producer, 'sendBatch')
+    await other.send([{ topic: await newTopic(), key: 'k', value: 'v' }])
+    expect(sending.mock.calls[0]?.[0]).toMatchObject({ acks: -1 })
   })
 
   test('many records of several topics go out in one request', async () => {

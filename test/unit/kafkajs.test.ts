@@ -1,0 +1,31 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { defaultPartitioner, partitionOf } from '../../services/shared/kafkajs.ts'
+
+/** Keys and their murmur2 from the tests of Java's client (UtilsTest.testMurmur2). */
+test.each([
+  ['21', -973932308],
+  ['foobar', -790332482],
+  ['a-little-bit-long-string', -985981536],
+  ['a-little-bit-longer-string', -1486304829],
+  ['lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8', -58897971],
+  ['abc', 479470107],
+])("the key %s goes where Java's client sends it", (key, hash) => {
+  for (const partitions of [1, 4, 12, 0x7fffffff]) expect(partitionOf(key, partitions)).toBe((hash & 0x7fffffff) % partitions)
+})
+
+test('where a key belongs is where our producer sends it, whatever the key', () => {
+  const partitionMetadata = Array.from({ length: 7 }, (_, partitionId) => ({
+    partitionId,
+    leader: 1,
+    isr: [1],
+    replicas: [1],
+    partitionErrorCode: 0,
+  }))
+  const choose = defaultPartitioner()
+  fc.assert(
+    fc.property(fc.string({ minLength: 1, unit: 'binary' }), (key) => {
+      expect(partitionOf(key, 7)).toBe(choose({ topic: 't', partitionMetadata, message: { key, value: null } }))
+    }),
+  )
+})
