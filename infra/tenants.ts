@@ -1,0 +1,186 @@
+/** `tenants` and `keys`: the banks, their settings, and the API keys with which they send. */
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { addApiKey, listApiKeys, revokeApiKey } from '../services/shared/auth.ts'
+import { createBus } from '../services/shared/bus.ts'
+import { createDatabase, type Database } from '../services/shared/database.ts'
+import { AssayError } from '../services/shared/errors.ts'
+import { type Control, innerTopics, topics } from '../services/shared/events.ts'
+import { checkSettings, createTenant, readTenants, type Settings, saveSettings, type Tenant } from '../services/shared/settings.ts'
+import { createTelemetry } from '../services/shared/telemetry.ts'
+import { localConfig } from './local.ts'
+
+type Bus = ReturnType<typeof createBus>
+
+async function withDatabase(work: (database: Database) => Promise<void>): Promise<void> {
+  const database = createDatabase((await localConfig()).sql, { poolSize: 1 })
+  try {
+    await work(database)
+  } finally {
+    await database.stop()
+  }
+}
+
+async function withBus(work: (database: Database, bus: Bus) => Promise<void>): Promise<void> {
+  const config = await localConfig()
+  const database = createDatabase(config.sql, { poolSize: 1 })
+  const bus = createBus(config.kafka, { name: 'assay-tenants', telemetry: createTelemetry('assay', config.logLevel) })
+  try {
+    await bus.start()
+    await work(database, bus)
+  } finally {
+    await bus.stop()
+    await database.stop()
+  }
+}
+
+/** Tells the services at once; without it they would look within 5 seconds. */
+async function announce(bus: Bus, control: Omit<Control, 'at'>): Promise<void> {
+  const event: Control = { ...control, at: new Date().toISOString() }
+  await bus.send([{ topic: innerTopics.control, key: topics.control.key(event), value: JSON.stringify(event) }])
+}
+
+async function findTenant(database: Database, tenant: string): Promise<Tenant> {
+  const found = (await readTenants(database)).find((t) => t.tenant === tenant)
+  if (!found) throw new AssayError('tenant_unknown', `There is no tenant '${tenant}'; tenants list shows those that there are`)
+  return found
+}
+
+const print = (text: string): void => {
+  process.stdout.write(`${text}\n`)
+}
+
+const readSettings = (file: string): object => {
+  const given: unknown = JSON.parse(readFileSync(file, 'utf8'))
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    throw new AssayError('settings_invalid', `${file} is not a JSON object`)
+  return given
+}
+
+/** Settings with one value changed; `path` is dotted, such as limits.maxAgeDays, and a value that is not JSON is text. */
+export function withSetting(settings: Settings, path: string, text: string): Settings {
+  let value: unknown = text
+  try {
+    value = JSON.parse(text)
+  } catch {
+    // Text needs no quotation marks on the command line.
+  }
+  const changed = structuredClone(settings) as Record<string, unknown>
+  const names = path.split('.')
+  let place = changed
+  for (const name of names.slice(0, -1)) {
+    const inner = Object.hasOwn(place, name) ? place[name] : undefined
+    if (typeof inner !== 'object' || inner === null) throw new AssayError('settings_invalid', `There is no setting '${path}'`)
+    place = inner as Record<string, unknown>
+  }
+  Object.defineProperty(place, names.at(-1) as string, { value, enumerable: true, writable: true, configurable: true })
+  return checkSettings(changed)
+}
+
+/** `tenants add`, `list`, `show` and `set`. */
+export function tenantsCommand(): Command {
+  const tenants = new Command('tenants').description('the banks and their settings')
+
+  tenants
+    .command('add')
+    .description('add a bank: its row, its settings and its topics')
+    .argument('<tenant>', 'lower-case letters, digits and hyphens; it begins with a letter')
+    .option('--name <name>', 'what people call it')
+    .option('--partitions <number>', 'partitions of its topics; fixed for good', '4')
+    .option('--settings <file>', 'JSON with the settings that differ from the defaults')
+    .addHelpText('after', '\nExample:\n  npm run assay -- tenants add bank-one --name "Bank One"')
+    .action((tenant: string, options: { name?: string; partitions: string; settings?: string }) =>
+      withBus(async (database, bus) => {
+        const partitions = Number(options.partitions)
+        if (!Number.isInteger(partitions) || partitions < 1 || partitions > 1000)
+          throw new AssayError('partitions_invalid', `'${options.partitions}' is not a number of partitions from 1 to 1000`)
+        const settings = options.settings ? (readSettings(options.settings) as Partial<Settings>) : {}
+        const made = await createTenant(database, bus, { tenant, partitions, settings, ...(options.name ? { name: options.name } : {}) })
+        await announce(bus, { kind: 'tenants', tenant })
+        print(`${made.tenant} is there, with ${made.partitions} partitions and settings of version ${made.version}`)
+        print(`A key for it: npm run assay -- keys add ${made.tenant}`)
+      }),
+    )
+
+  tenants
+    .command('list')
+    .description('list the banks')
+    .option('--json', 'as JSON')
+    .action((options: { json?: boolean }) =>
+      withDatabase(async (database) => {
+        const all = await readTenants(database)
+        if (options.json) return print(JSON.stringify(all))
+        for (const t of all)
+          print(`${t.tenant.padEnd(32)} ${String(t.partitions).padStart(4)} partitions  settings ${t.version}  ${t.name}`)
+        if (all.length === 0) print('none yet; add one with: tenants add TENANT')
+      }),
+    )
+
+  tenants
+    .command('show')
+    .description("print a bank's settings as JSON")
+    .argument('<tenant>')
+    .action((tenant: string) =>
+      withDatabase(async (database) => print(JSON.stringify((await findTenant(database, tenant)).settings, undefined, 2))),
+    )
+
+  tenants
+    .command('set')
+    .description('change one setting, which makes a new version of the settings')
+    .argument('<tenant>')
+    .argument('<setting>', 'such as sampleRate or limits.maxAgeDays')
+    .argument('<value>', 'JSON, or text')
+    .addHelpText('after', '\nExample:\n  npm run assay -- tenants set bank-one thresholds.review 0.25')
+    .action((tenant: string, setting: string, value: string) =>
+      withBus(async (database, bus) => {
+        const { settings } = await findTenant(database, tenant)
+        const version = await saveSettings(database, tenant, withSetting(settings, setting, value), 'command line')
+        await announce(bus, { kind: 'settings', tenant, version })
+        print(`${tenant} has settings of version ${version}`)
+      }),
+    )
+  return tenants
+}
+
+/** `keys add`, `list` and `revoke`. */
+export function keysCommand(): Command {
+  const keys = new Command('keys').description('the API keys with which banks send to the gateway')
+
+  keys
+    .command('add')
+    .description('make a key; it is printed this once only')
+    .argument('<tenant>')
+    .option('--name <name>', 'what it is for', 'command line')
+    .action((tenant: string, options: { name: string }) =>
+      withDatabase(async (database) => print((await addApiKey(database, tenant, options.name)).key)),
+    )
+
+  keys
+    .command('list')
+    .description('list keys, without their secrets')
+    .option('--tenant <tenant>', 'only those of one bank')
+    .option('--json', 'as JSON')
+    .action((options: { tenant?: string; json?: boolean }) =>
+      withDatabase(async (database) => {
+        const all = await listApiKeys(database, options.tenant)
+        if (options.json) return print(JSON.stringify(all))
+        for (const { id, tenant, name, created, revoked } of all)
+          print(
+            `${id} ${tenant.padEnd(32)} since ${new Date(created).toISOString()} ${revoked === null ? '' : `revoked ${new Date(revoked).toISOString()} `}${name}`,
+          )
+        if (all.length === 0) print('none yet; make one with: keys add TENANT')
+      }),
+    )
+
+  keys
+    .command('revoke')
+    .description('end a key for good, within 5 seconds')
+    .argument('<id>', 'the part of the key between its underscores')
+    .action((id: string) =>
+      withDatabase(async (database) => {
+        await revokeApiKey(database, id)
+        print(`${id} is revoked`)
+      }),
+    )
+  return keys
+}
