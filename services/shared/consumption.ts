@@ -84,6 +84,7 @@ export function createConsumption(kafka: Kafka, logger: Logger, { group, topics,
     const made = kafka.consumer({
       groupId: group,
       maxWaitTimeInMs: 100,
+      sessionTimeout: 10_000,
       heartbeatInterval: heartbeatEvery,
       allowAutoTopicCreation: false,
       retry: { initialRetryTime: 100, maxRetryTime: longestWait, retries: 1e6 },
