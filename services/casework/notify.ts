@@ -1,0 +1,119 @@
+/** Telling people: to the log, and to the bank's webhook if it has one. What is to be said is a row; it is said until it was heard. */
+import { createHmac } from 'node:crypto'
+import type { Connection, Database } from '../shared/database.ts'
+import { messageOf } from '../shared/errors.ts'
+import type { Settings, Tenant } from '../shared/settings.ts'
+import type { Telemetry } from '../shared/telemetry.ts'
+
+export type Notice = { tenant: string; caseId: string; step: number; role: string; settings: Settings; now: number }
+
+export type Notifier = {
+  /** Writes what is to be said; call it inside the transaction of the step. */
+  add(tx: Connection, notice: Notice): Promise<void>
+  /** Says what has not been said yet. */
+  deliver(): Promise<void>
+  /** Delivers soon. */
+  nudge(): void
+  stop(): Promise<void>
+}
+
+type Row = { tenant: string; case_id: string; step: number; channel: 'log' | 'webhook'; body: string; attempts: number }
+
+const timeout = 5000
+const most = 100
+
+/** Headers of a webhook: a stable id, and a signature over time and body by which the bank knows that it is ours. */
+export function webhookHeaders(id: string, body: string, secret: string | undefined, now: number): Record<string, string> {
+  const at = String(Math.floor(now / 1000))
+  const signature = secret && createHmac('sha256', secret).update(`${at}.${body}`).digest('hex')
+  return {
+    'content-type': 'application/json',
+    'assay-id': id,
+    'assay-time': at,
+    ...(signature ? { 'assay-signature': `sha256=${signature}` } : {}),
+  }
+}
+
+/** Makes the notifier. A webhook that fails is tried again at each sweep, at most 20 times. */
+export function createNotifier(
+  database: Database,
+  tenants: () => ReadonlyMap<string, Tenant>,
+  telemetry: Telemetry,
+  clock: () => number,
+): Notifier {
+  const sent = telemetry.counter('assay_casework_notifications_total', 'Notifications, by channel and result', ['channel', 'result'])
+  let delivering: Promise<void> = Promise.resolve()
+  let stopped = false
+
+  const say = async (row: Row) => {
+    if (row.channel === 'log') {
+      telemetry.logger.info({ notification: JSON.parse(row.body) as unknown }, 'nobody has claimed this case')
+      return
+    }
+    const notify = tenants().get(row.tenant)?.settings.notify
+    if (!notify?.webhookUrl) return
+    const id = `${row.case_id}-${row.step}`
+    const response = await fetch(notify.webhookUrl, {
+      method: 'POST',
+      body: row.body,
+      headers: webhookHeaders(id, row.body, notify.webhookSecret, clock()),
+      redirect: 'error',
+      signal: AbortSignal.timeout(timeout),
+    })
+    if (!response.ok) throw new Error(`the webhook answered ${response.status}`)
+  }
+  const round = async () => {
+    const rows = await database.query<Row>('SELECT * FROM notifications WHERE sent IS NULL AND attempts < 20 ORDER BY created LIMIT ?', [
+      most,
+    ])
+    for (const row of rows) {
+      if (stopped) return
+      const key = [row.tenant, row.case_id, row.step, row.channel]
+      try {
+        await say(row)
+        await database.execute(
+          'UPDATE notifications SET sent = ?, attempts = attempts + 1 WHERE tenant = ? AND case_id = ? AND step = ? AND channel = ?',
+          [clock(), ...key],
+        )
+        sent.inc({ channel: row.channel, result: 'sent' })
+      } catch (error) {
+        sent.inc({ channel: row.channel, result: 'failed' })
+        telemetry.logger.warn(
+          { case: row.case_id, channel: row.channel, reason: messageOf(error) },
+          'the notification was not delivered; it is tried again',
+        )
+        await database.execute(
+          'UPDATE notifications SET attempts = attempts + 1 WHERE tenant = ? AND case_id = ? AND step = ? AND channel = ?',
+          key,
+        )
+      }
+    }
+  }
+  const self: Notifier = {
+    async add(tx, { tenant, caseId, step, role, settings, now }) {
+      const body = JSON.stringify({ tenant, case: caseId, step, role, at: new Date(now).toISOString() })
+      for (const channel of settings.notify.webhookUrl ? (['log', 'webhook'] as const) : (['log'] as const)) {
+        await tx.execute('INSERT IGNORE INTO notifications (tenant, case_id, step, channel, body, created) VALUES (?, ?, ?, ?, ?, ?)', [
+          tenant,
+          caseId,
+          step,
+          channel,
+          body,
+          now,
+        ])
+      }
+    },
+    deliver() {
+      delivering = delivering.then(round, round)
+      return delivering
+    },
+    nudge() {
+      self.deliver().catch((error: unknown) => telemetry.logger.warn({ reason: messageOf(error) }, 'notifications wait'))
+    },
+    async stop() {
+      stopped = true
+      await delivering.catch(() => undefined)
+    },
+  }
+  return self
+}

@@ -1,0 +1,66 @@
+/** The sweep: finds in TiDB what Redis has lost, and rings for it. */
+import type { Database } from '../shared/database.ts'
+import { messageOf } from '../shared/errors.ts'
+import type { Telemetry } from '../shared/telemetry.ts'
+import type { EscalationJob } from './escalate.ts'
+import type { Notifier } from './notify.ts'
+
+const most = 200
+
+type Options = {
+  database: Database
+  answer: (job: EscalationJob) => Promise<void>
+  notifier: Notifier
+  telemetry: Telemetry
+  clock: () => number
+  everyMs: number
+  /** How long after it was due a bell counts as lost. */
+  graceMs: number
+}
+
+/** Takes every step that is overdue, as its bell would have, and delivers what has not been said. */
+export function createSweep(options: Options): { start(): Promise<void>; stop(): Promise<void>; problem(): string | undefined } {
+  const { database, answer, notifier, telemetry, clock } = options
+  let timer: NodeJS.Timeout | undefined
+  let sweeping: Promise<void> = Promise.resolve()
+  let busy = false
+  let problem: string | undefined
+
+  const sweep = async () => {
+    const overdue = await database.query<{ tenant: string; id: string; step: number }>(
+      "SELECT tenant, id, step FROM cases WHERE state = 'open' AND due_at <= ? ORDER BY due_at LIMIT ?",
+      [clock() - options.graceMs, most],
+    )
+    for (const { tenant, id, step } of overdue) await answer({ tenant, caseId: id, step })
+    await notifier.deliver()
+  }
+  const look = () => {
+    if (busy) return
+    busy = true
+    sweeping = sweep()
+      .then(
+        () => {
+          problem = undefined
+        },
+        (error: unknown) => {
+          problem = `TiDB: ${messageOf(error)}`
+          telemetry.logger.warn({ reason: messageOf(error) }, 'the sweep did not work; it is tried again')
+        },
+      )
+      .finally(() => {
+        busy = false
+      })
+  }
+  return {
+    problem: () => problem,
+    async start() {
+      timer ??= setInterval(look, options.everyMs)
+      look()
+    },
+    async stop() {
+      clearInterval(timer)
+      timer = undefined
+      await sweeping
+    },
+  }
+}
