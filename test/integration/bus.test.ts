@@ -111,6 +111,23 @@ describe('sending', () => {
     expect(seen.map((r) => r.value?.toString())).toEqual(Array.from({ length: 200 }, (_, i) => String(i)))
   })
 
+  test('when the answer to a request is lost, neither its records nor those of the next one are lost or doubled', async () => {
+    const topic = await newTopic()
+    await bus.send([{ topic, key: 'k', value: 'before' }])
+    const { prototype } = require('kafkajs/src/broker') as { prototype: { produce(request: unknown): Promise<unknown> } }
+    const { KafkaJSConnectionError } = require('kafkajs/src/errors') as { KafkaJSConnectionError: new (message: string) => Error }
+    const losing = vi.spyOn(prototype, 'produce').mockImplementationOnce(async function (this: unknown, request) {
+      losing.mockRestore()
+      await prototype.produce.call(this, request)
+      throw new KafkaJSConnectionError('the answer was lost')
+    })
+    await Promise.all(['first', 'second', 'third'].map((value) => bus.send([{ topic, key: 'k', value }])))
+    await bus.send([{ topic, key: 'k', value: 'after' }])
+    const { seen } = await reading(topic)
+    await eventually('the last record', () => seen.at(-1)?.value?.toString() === 'after')
+    expect(seen.map((r) => r.value?.toString())).toEqual(['before', 'first', 'second', 'third', 'after'])
+  })
+
   test('records that the broker refuses do not take others with them', async () => {
     const topic = await newTopic()
     const far = randomBytes(3_000_000)
