@@ -1,113 +1,121 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { kafka } from '../../infra/stack/kafka.ts'
 import { launchServer } from '../../infra/stack/launch.ts'
 import { isAlive } from '../../infra/stack/process.ts'
-import type { Program } from '../../infra/stack/recipe.ts'
-import type { Started } from '../../infra/stack/record.ts'
 import { down } from '../../infra/stack/stack.ts'
-import { createBus, type Received } from '../../services/shared/bus.ts'
+import { type Bus, createBus } from '../../services/shared/bus.ts'
 import { eventually, testTelemetry, unique } from '../helpers/servers.ts'
 
-/** A broker that only this file uses, so that it may be killed. */
-const directory = mkdtempSync(join(tmpdir(), 'assay-kafka-'))
-const report = () => undefined
-let program: Program
-let broker: Started
-
-const start = async () => {
-  broker = await launchServer(directory, 'kafka', program, report, broker?.port)
-}
-const kill = async () => {
-  process.kill(broker.pid ?? 0, 'SIGKILL')
-  await eventually('the end of the broker', () => broker.process !== undefined && !isAlive(broker.process))
-}
-
-beforeAll(async () => {
-  program = await kafka(directory, report)
-  await start()
-}, 180_000)
-afterEach(async () => {
-  if (broker.process && !isAlive(broker.process)) await start()
-})
+/** What is to be closed at the end, newest first. */
+const closing: (() => Promise<unknown>)[] = []
 afterAll(async () => {
-  await down(directory, { erase: true })
-  rmSync(directory, { recursive: true, force: true })
+  for (const close of closing.reverse()) await close()
 })
 
-async function busWithTopic(patience = 60_000) {
-  const bus = createBus([broker.address], { name: unique('test-'), telemetry: testTelemetry(), patience })
-  await bus.start()
-  onTestFinished(() => bus.stop())
-  const topic = unique('test.')
-  await (await bus.admin()).createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 1, replicationFactor: 1 }] })
-  return { bus, topic }
+/** A broker that only this file uses, so that it may be killed. */
+async function ownBroker() {
+  const directory = mkdtempSync(join(tmpdir(), 'assay-kafka-'))
+  closing.push(async () => {
+    await down(directory, { erase: true })
+    rmSync(directory, { recursive: true, force: true })
+  })
+  const report = () => undefined
+  const program = await kafka(directory, report)
+  const { address, port, process: first } = await launchServer(directory, 'kafka', program, report)
+  return {
+    address,
+    async kill() {
+      process.kill(first?.pid ?? 0, 'SIGKILL')
+      await eventually('the end of the broker', () => first !== undefined && !isAlive(first))
+    },
+    start: () => launchServer(directory, 'kafka', program, report, port),
+  }
 }
 
-function read(bus: ReturnType<typeof createBus>, topic: string) {
-  const seen: Received[] = []
+function busOn(address: string, patience: number): Bus {
+  const bus = createBus([address], { name: unique('test-'), telemetry: testTelemetry(), patience })
+  closing.push(() => bus.stop())
+  return bus
+}
+
+function reader(bus: Bus, topic: string) {
   const group = unique('test-')
+  const values: string[] = []
   const consumption = bus.consume({
     group,
     topics: [topic],
     fromBeginning: true,
     each: (records) => {
-      seen.push(...records)
+      values.push(...records.map((r) => String(r.value)))
       return Promise.resolve()
     },
   })
-  onTestFinished(() => consumption.stop())
-  const committed = async () => {
-    const [{ partitions }] = await (await bus.admin()).fetchOffsets({ groupId: group, topics: [topic] })
-    return partitions[0].offset === String(seen.length)
-  }
-  return { consumption, committed, values: () => seen.map((r) => r.value?.toString()) }
+  closing.push(() => consumption.stop())
+  const committed = async () => (await (await bus.admin()).fetchOffsets({ groupId: group, topics: [topic] }))[0].partitions[0].offset
+  return { values, consumption, committed }
 }
 
-test('a broker that was killed and comes back is gone on with: what was sent meanwhile arrives once, in order', async () => {
-  const { bus, topic } = await busWithTopic()
-  const { consumption, committed, values } = read(bus, topic)
-  await consumption.start()
-  await bus.send([{ topic, key: 'k', value: 'before' }])
-  await eventually('the first record', async () => values().length === 1 && (await committed()))
+const settled = (promise: Promise<unknown>) =>
+  promise.then(
+    () => 'done',
+    (error: unknown) => error,
+  )
 
-  await kill()
-  const meanwhile = Array.from({ length: 20 }, (_, i) => bus.send([{ topic, key: 'k', value: `meanwhile ${i}` }]))
-  await start()
+/** A broker is killed while one bus sends patiently, another does not wait, and a third has yet to start; then it comes back. */
+async function outage() {
+  const broker = await ownBroker()
+  const [patient, hasty, late] = [busOn(broker.address, 60_000), busOn(broker.address, 1000), busOn(broker.address, 60_000)]
+  await Promise.all([patient.start(), hasty.start()])
+  const topic = unique('test.')
+  await (await patient.admin()).createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 1, replicationFactor: 1 }] })
+  const [steady, newcomer] = [reader(patient, topic), reader(late, topic)]
+  await steady.consumption.start()
+  const send = (bus: Bus, value: string) => bus.send([{ topic, key: 'k', value }])
+  await send(hasty, 'before')
+  await eventually('the first record and its commit', async () => steady.values.length === 1 && (await steady.committed()) === '1')
+
+  await broker.kill()
+  const meanwhile = Array.from({ length: 20 }, (_, i) => send(patient, `meanwhile ${i}`))
+  const refused = await settled(send(hasty, 'given up'))
+  const [lateStart, lateRead] = await Promise.all([settled(late.start()), settled(newcomer.consumption.start())])
+  await eventually('the consumer to notice', () => !steady.consumption.ready())
+  const readyWhileAway = [patient.ready(), hasty.ready(), late.ready(), newcomer.consumption.ready()]
+
+  await broker.start()
   await Promise.all(meanwhile)
-  await bus.send([{ topic, key: 'k', value: 'after' }])
-  await eventually('all records', () => values().length >= 22, 60)
-  expect(values()).toEqual(['before', ...Array.from({ length: 20 }, (_, i) => `meanwhile ${i}`), 'after'])
-  expect([bus.ready(), consumption.ready()]).toEqual([true, true])
-}, 120_000)
+  await Promise.all([late.start(), newcomer.consumption.start()])
+  await send(hasty, 'after')
+  const all = ['before', ...meanwhile.map((_, i) => `meanwhile ${i}`), 'after']
+  await eventually('all records at both readers', () => [steady, newcomer].every((r) => r.values.length >= all.length), 60)
+  const readyAgain = [patient, hasty, late, steady.consumption, newcomer.consumption].map((p) => p.ready())
+  return { all, steady, newcomer, refused, lateStart, lateRead, readyWhileAway, readyAgain }
+}
 
-test('a broker that stays away past the retries is an error to who sends or starts, and when it is back the same buses work', async () => {
-  const { bus, topic } = await busWithTopic(1000)
-  const { consumption, committed, values } = read(bus, topic)
-  await consumption.start()
-  await bus.send([{ topic, key: 'k', value: 'before' }])
-  await eventually('the first record', async () => values().length === 1 && (await committed()))
+describe('when a broker is killed and comes back', () => {
+  let seen: Awaited<ReturnType<typeof outage>>
+  beforeAll(async () => {
+    seen = await outage()
+  }, 240_000)
 
-  await kill()
-  const late = createBus([broker.address], { name: unique('test-'), telemetry: testTelemetry() })
-  onTestFinished(() => late.stop())
-  const lateReader = read(late, topic)
-  const away = await Promise.allSettled([bus.send([{ topic, key: 'k', value: 'lost' }]), late.start(), lateReader.consumption.start()])
-  expect(away.map((r) => r.status)).toEqual(['rejected', 'rejected', 'rejected'])
-  expect(away[0]).toMatchObject({ reason: { code: 'kafka_away', status: 503 } })
-  expect([bus.ready(), late.ready(), lateReader.consumption.ready()]).toEqual([false, false, false])
-  await eventually('the consumer to notice', () => !consumption.ready())
+  test('what was sent meanwhile arrives once and in order, and a consumer goes on where it was', () => {
+    expect(seen.steady.values).toEqual(seen.all)
+  })
 
-  await start()
-  await late.start()
-  await lateReader.consumption.start()
-  await bus.send([{ topic, key: 'k', value: 'after' }])
-  expect([bus.ready(), late.ready()]).toEqual([true, true])
-  await eventually('the record after the outage', () => values().length === 2 && lateReader.values().length === 2, 60)
-  expect([values(), lateReader.values()]).toEqual([
-    ['before', 'after'],
-    ['before', 'after'],
-  ])
-}, 180_000)
+  test('a send that has waited long enough is an error to its caller, and the same bus sends again afterwards', () => {
+    expect(seen.refused).toMatchObject({ code: 'kafka_away', status: 503 })
+    expect(seen.newcomer.values).toEqual(seen.all)
+  })
+
+  test('a bus or a consumer that could not start is started again once there is a broker', () => {
+    expect(seen.lateStart).toBeInstanceOf(Error)
+    expect(seen.lateRead).toBeInstanceOf(Error)
+  })
+
+  test('nobody says that he is ready while it is away, and everybody does when it is back', () => {
+    expect(seen.readyWhileAway).toEqual([false, false, false, false])
+    expect(seen.readyAgain).toEqual([true, true, true, true, true])
+  })
+})
