@@ -51,13 +51,25 @@ export function createBus(
     })
     return admin
   }
+  /** Metadata once every partition has a leader: for a moment a broker does not know what it has just made. */
+  const settledMetadata = async (client: Admin, topics: { topic: string }[]) => {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const { topics: found } = await client.fetchTopicMetadata({ topics: topics.map((t) => t.topic) })
+        if (found.every((t) => t.partitions.every((p) => p.leader >= 0))) return found
+      } catch (error) {
+        if (attempt >= 100) throw error
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
   const ensure = async (topics: { topic: string; numPartitions: number; compacted?: boolean }[]) => {
     const client = await openAdmin()
     const existing = new Set(await client.listTopics())
     const missing = topics.filter((t) => !existing.has(t.topic))
     if (missing.length > 0) {
       await client.createTopics({
-        waitForLeaders: true,
+        waitForLeaders: false,
         topics: missing.map(({ topic, numPartitions, compacted }) => ({
           topic,
           numPartitions,
@@ -69,7 +81,7 @@ export function createBus(
         })),
       })
     }
-    const { topics: found } = await client.fetchTopicMetadata({ topics: topics.map((t) => t.topic) })
+    const found = await settledMetadata(client, topics)
     for (const { topic, numPartitions } of topics) {
       const has = found.find((f) => f.name === topic)?.partitions.length
       if (has !== undefined && has !== numPartitions) {

@@ -69,8 +69,9 @@ export function createBell<T extends object>(options: {
       worker.on('failed', (job, error) => telemetry.logger.warn({ job: job?.id, reason: messageOf(error) }, `${name}: the job failed`))
     },
     async stop() {
-      await worker?.close().catch(() => undefined)
-      await queue?.close().catch(() => undefined)
+      const closing = Promise.all([worker?.close(problem !== undefined), queue?.close()]).catch(() => undefined)
+      // BullMQ waits for a Redis that is away; what is in hand there is rung again by the sweep.
+      await Promise.race([closing, new Promise((resolve) => setTimeout(resolve, problem === undefined ? 10_000 : 500))])
       for (const connection of connections) connection.disconnect()
       connections = []
       queue = undefined

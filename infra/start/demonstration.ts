@@ -1,0 +1,99 @@
+/** Everything that `npm start` needs, started in order in one process, and stopped in reverse. */
+import { createCasework } from '../../services/casework/service.ts'
+import { createConsole } from '../../services/console/service.ts'
+import { ensureFirstUser } from '../../services/console/users.ts'
+import { createDetector } from '../../services/detector/service.ts'
+import { createGateway } from '../../services/gateway/service.ts'
+import { type Bus, createBus } from '../../services/shared/bus.ts'
+import { type Config, readConfig } from '../../services/shared/config.ts'
+import { createDatabase, type Database, ensureDatabase } from '../../services/shared/database.ts'
+import { type Service, startAll, stopAll } from '../../services/shared/lifecycle.ts'
+import { createTenant, type Settings } from '../../services/shared/settings.ts'
+import { createTelemetry, type Telemetry } from '../../services/shared/telemetry.ts'
+import { writeRates } from '../commands/rates.ts'
+import { localSecret } from '../local.ts'
+import { migrate } from '../migrations/migrate.ts'
+import { type Stack, up } from '../stack/stack.ts'
+import { ratesOf } from './rates.ts'
+
+export type Demonstration = {
+  stack: Stack
+  config: Config
+  telemetry: Telemetry
+  database: Database
+  bus: Bus
+  tenant: string
+  services: Service[]
+  consoleUrl: string
+  gatewayUrl: string
+  login: { name: string; password: string } | undefined
+  backend: string
+  stop(): Promise<void>
+}
+
+const say = (line: string) => process.stderr.write(`assay: ${line}\n`)
+
+/** With `quick` the bank is a new one, and its cases escalate within seconds. */
+export async function startDemonstration(options: { directory: string; quick: boolean }): Promise<Demonstration> {
+  const stack = await up({ directory: options.directory, report: ({ server, message }) => say(server ? `${server}: ${message}` : message) })
+  const config = readConfig({
+    ASSAY_LOG_LEVEL: 'warn',
+    ...(options.quick ? { ASSAY_GATEWAY_PORT: '0', ASSAY_CONSOLE_PORT: '0', ASSAY_HEALTH_PORT: '0' } : {}),
+    ASSAY_SECRET: process.env.ASSAY_SECRET ?? localSecret(options.directory),
+    ...stack.env,
+    ...process.env,
+  })
+  const telemetry = createTelemetry('assay', config.logLevel)
+  await ensureDatabase(config.sql)
+  const database = createDatabase(config.sql)
+  const bus = createBus(config.kafka, { name: 'assay-start', telemetry })
+  const parts: { start(): Promise<void>; stop(): Promise<void> }[] = [{ start: async () => undefined, stop: () => database.stop() }, bus]
+  try {
+    const ran = await migrate(database)
+    if (ran > 0) say(`${ran} migrations ran`)
+    await bus.start()
+    await bus.ensureInnerTopics()
+    const tenant = options.quick ? `play-${Date.now().toString(36)}` : 'demo-bank'
+    await writeRates(database, ratesOf(new Date()))
+    await createTenant(database, bus, {
+      tenant,
+      name: options.quick ? 'A bank for one run' : 'Demo Bank',
+      partitions: 4,
+      settings: options.quick ? hasty : {},
+    })
+    const login = await ensureFirstUser(database)
+    const gateway = createGateway(config, telemetry)
+    const board = createConsole(config, telemetry)
+    const services: Service[] = [createDetector(config, telemetry), createCasework(config, telemetry), gateway, board]
+    await startAll(services)
+    parts.push(...services)
+    const [row] = await database.query<{ manifest: string }>('SELECT manifest FROM models ORDER BY version DESC LIMIT 1')
+    return {
+      stack,
+      config,
+      telemetry,
+      database,
+      bus,
+      tenant,
+      services,
+      consoleUrl: board.url(),
+      gatewayUrl: gateway.url(),
+      login,
+      backend: row ? 'tensorflow' : '',
+      stop: () => stopAll(parts),
+    }
+  } catch (error) {
+    await stopAll(parts).catch(() => undefined)
+    throw error
+  }
+}
+
+/** Escalation within seconds, so that a short run sees it happen. */
+const hasty: Partial<Settings> = {
+  sampleRate: 0.001,
+  escalation: [
+    { role: 'analyst', afterSeconds: 2 },
+    { role: 'lead', afterSeconds: 2 },
+    { role: 'manager', afterSeconds: 2 },
+  ],
+}

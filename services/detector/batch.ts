@@ -1,0 +1,65 @@
+/** What a detector works on: records of its partitions, batch by batch, and what becomes of each. */
+import type { Alert, Decision, Label, Outcome, Party, Reason, Transaction } from '../shared/events.ts'
+import type { Tenant } from '../shared/settings.ts'
+
+/** The topics that move under `progress`. */
+export const inputs = ['transactions', 'outcomes', 'parties', 'labels'] as const
+export type Input = (typeof inputs)[number]
+
+/** Where a record lies: `log` counts how often the topic was made anew, so that a place is never used twice. */
+export type Place = { tenant: string; topic: Input; partition: number; log: number; offset: number }
+
+/** A record as it came, and since when Kafka has it. Limits on time compare with `received`, never with the clock. */
+export type Raw = Place & { received: number; key: Buffer | null; value: Buffer | null }
+
+/** A readable transaction with what the bank's settings make of it. */
+export type Candidate = {
+  raw: Raw
+  transaction: Transaction
+  tenant: Tenant
+  customer: string
+  /** Milliseconds since 1970. */
+  time: number
+  contentHash: Buffer
+  /** Minor units of the tenant's base currency. */
+  baseAmount: number
+  /** Day of the rate as yyyymmdd, or null where none was needed. */
+  rateDate: number | null
+}
+
+/** A decided transaction: all that its row and its messages hold. */
+export type Decided = {
+  raw: Raw
+  customer: string
+  time: number
+  id: string
+  event: Buffer
+  contentHash: Buffer
+  baseAmount: number
+  rateDate: number | null
+  features: Buffer
+  score: number
+  /** Index into `actions`. */
+  action: number
+  alert: boolean
+  sampled: boolean
+  sampleProbability: number | null
+  reasons: Reason[]
+  model: number
+  policy: number
+  backend: number
+  decided: number
+}
+
+/** What becomes of a record. Exactly one of these is recorded for every offset. */
+export type Verdict =
+  | { kind: 'decided'; raw: Raw; row: Decided }
+  /** The id was decided before: `first` is published again. */
+  | { kind: 'duplicate'; raw: Raw; id: string; first: Decided | undefined }
+  | { kind: 'moved'; raw: Raw; id: string; key: string }
+  | { kind: 'dead_letter'; raw: Raw; reason: string; detail: string; value: Buffer | null; at: number }
+  | { kind: 'outcome'; raw: Raw; outcome: Outcome; happened: number }
+  | { kind: 'party'; raw: Raw; party: Party }
+  | { kind: 'label'; raw: Raw; label: Label }
+
+export type { Alert, Decision }

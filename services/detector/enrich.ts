@@ -1,0 +1,110 @@
+/** Second step: resends are told from new transactions, and each new one gets its features as of its own time. */
+import { width } from '../../models/features.ts'
+import { entryOf, type Profile } from '../../models/profile.ts'
+import type { Database } from '../shared/database.ts'
+import { deadLetter } from '../shared/outcomes.ts'
+import type { Candidate, Decided, Raw, Verdict } from './batch.ts'
+import { findDecided, idKey } from './decided-rows.ts'
+import type { Parsed } from './parse.ts'
+import { type Key, nameOf, type Profiles } from './profiles.ts'
+
+/** A record that will be decided: `index` counts the batch's transactions, as features and scores do. */
+export type Chosen = { kind: 'chosen'; raw: Raw; index: number }
+
+/** `features` holds `width` float32 a transaction of `chosen`, in its order. */
+export type Enriched = Pick<Parsed, 'moves'> & {
+  verdicts: (Verdict | Chosen)[]
+  chosen: Candidate[]
+  features: Float32Array
+  width: number
+  touched: Set<string>
+}
+
+const keyOf = (c: Candidate): Key => ({ tenant: c.raw.tenant, customer: c.customer, partition: c.raw.partition })
+
+/** The same content is a resend, other content under the same id is a fault of the sender. */
+function again(candidate: Candidate, contentHash: Buffer, first: Decided | undefined): Verdict {
+  const { raw, transaction } = candidate
+  if (candidate.contentHash.equals(contentHash)) return { kind: 'duplicate', raw, id: transaction.id, first }
+  const { reason, detail } = deadLetter('id_conflict', `the id ${transaction.id} was decided before for a transaction of other content`)
+  return { kind: 'dead_letter', raw, reason, detail, value: raw.value, at: raw.received }
+}
+
+/** Tells a customer's history in memory what the bank did, or where the customer lives now. Returns whose it was. */
+function remember(v: Verdict, profiles: Profiles): string | undefined {
+  if (v.kind !== 'outcome' && (v.kind !== 'party' || v.party.instrument !== undefined)) return undefined
+  const customer = v.kind === 'outcome' ? v.outcome.customer : v.party.customer
+  const profile = profiles.get({ tenant: v.raw.tenant, customer, partition: v.raw.partition })
+  if (!profile) return undefined
+  if (v.kind === 'outcome') profile.addOutcome(v.raw.received, v.outcome.result, v.outcome.id)
+  else {
+    const { home, zone, opened } = v.party
+    profile.setCustomer({
+      lat: home?.lat ?? null,
+      lon: home?.lon ?? null,
+      zone: zone ?? null,
+      opened: opened === undefined ? null : Date.parse(opened),
+    })
+  }
+  return nameOf(v.raw.tenant, customer)
+}
+
+export function enrich(profiles: Profiles, database: Database) {
+  /** Loads what is missing, once what is in hand has been recorded, since a customer may have rows in it. */
+  const loadMissing = async (candidates: readonly Candidate[], recorded: Promise<unknown>) => {
+    const missing = new Map<string, Key>()
+    let newest = 0
+    for (const c of candidates) {
+      if (c.raw.received > newest) newest = c.raw.received
+      const key = keyOf(c)
+      if (!profiles.get(key)) missing.set(nameOf(key.tenant, key.customer), key)
+    }
+    if (missing.size === 0) return
+    await recorded
+    await profiles.load([...missing.values()], newest)
+  }
+
+  /** Decided transactions with an id of the batch: all are looked for after a refused batch, else those that a profile remembers. */
+  const findKnown = async (batch: Parsed, candidates: readonly Candidate[]): Promise<Map<string, Decided>> => {
+    const suspects = candidates.filter((c) => batch.checkAll || profiles.get(keyOf(c))?.has(c.transaction.id))
+    const unknown = suspects.filter((c) => !batch.inHand.has(idKey(c.raw.tenant, c.transaction.id)))
+    if (unknown.length === 0) return batch.inHand as Map<string, Decided>
+    const found = await findDecided(
+      database,
+      unknown.map((c) => ({ tenant: c.raw.tenant, id: c.transaction.id })),
+    )
+    return new Map([...batch.inHand, ...found])
+  }
+
+  return async function enrich(batch: Parsed): Promise<Enriched> {
+    const candidates = batch.verdicts.flatMap((v) => (v.kind === 'candidate' ? [v.candidate] : []))
+    await loadMissing(candidates, batch.recorded)
+    const known = await findKnown(batch, candidates)
+    const features = new Float32Array(candidates.length * width)
+    const chosen: Candidate[] = []
+    const inBatch = new Map<string, Candidate>()
+    const touched = new Set<string>()
+
+    const choose = (candidate: Candidate): Verdict | Chosen => {
+      const id = idKey(candidate.raw.tenant, candidate.transaction.id)
+      const decided = known.get(id)
+      if (decided) return again(candidate, decided.contentHash, decided)
+      const earlier = inBatch.get(id)
+      if (earlier) return again(candidate, earlier.contentHash, undefined)
+      inBatch.set(id, candidate)
+      const profile = profiles.get(keyOf(candidate)) as Profile
+      const entry = entryOf(candidate.transaction, candidate.baseAmount, candidate.time)
+      profile.fold(entry, features, chosen.length * width)
+      profile.insert(entry)
+      touched.add(nameOf(candidate.raw.tenant, candidate.customer))
+      return { kind: 'chosen', raw: candidate.raw, index: chosen.push(candidate) - 1 }
+    }
+    const verdicts = batch.verdicts.map((v) => {
+      if (v.kind === 'candidate') return choose(v.candidate)
+      const name = remember(v, profiles)
+      if (name) touched.add(name)
+      return v
+    })
+    return { verdicts, chosen, features: features.subarray(0, chosen.length * width), width, touched, moves: batch.moves }
+  }
+}

@@ -1,0 +1,287 @@
+/** From Kafka to the lane: owned partitions, their claims, and a fair share of each bank's records for every batch. */
+import type { Consumer, PartitionAssigner } from 'kafkajs'
+import type { Bus } from '../shared/bus.ts'
+import type { Database } from '../shared/database.ts'
+import { AssayError, messageOf } from '../shared/errors.ts'
+import { tenantTopic } from '../shared/events.ts'
+import { untilItWorks } from '../shared/lifecycle.ts'
+import type { Tenant } from '../shared/settings.ts'
+import type { Telemetry } from '../shared/telemetry.ts'
+import { coPartitioned } from './assigner.ts'
+import { inputs, type Raw } from './batch.ts'
+import { Partition } from './partition.ts'
+import { claim } from './progress.ts'
+
+export type Intake = {
+  start(tenants: readonly Tenant[]): Promise<void>
+  stop(): Promise<void>
+  /** Resolves when a record waits, or when the intake stops. */
+  waitForRecords(): Promise<void>
+  /** Lets go of whoever waits for records. */
+  interrupt(): void
+  waiting(): number
+  /** A batch: all to be decided, or all to be read back. From each bank in turn, at most `limit`. */
+  take(limit: number): Raw[]
+  putBack(records: readonly Raw[]): void
+  partition(raw: Raw): Partition | undefined
+  /** Another detector owns it: nothing of it is taken until it is assigned anew. */
+  lose(raw: Pick<Raw, 'tenant' | 'topic' | 'partition'>): void
+  /** Takes nothing more from the partition and says why. */
+  halt(partition: Partition, problem: string): void
+  commit(offsets: readonly { partition: Partition; offset: number }[]): Promise<void>
+  problems(): string[]
+  ready(): boolean
+}
+
+type Options = {
+  bus: Bus
+  database: Database
+  telemetry: Telemetry
+  group: string
+  owner: string
+  /** Called when a partition's history may have been changed by another owner. */
+  onUnknownHistory: (partition: Partition) => void
+  /** Resolves when no batch is in hand. */
+  idle: () => Promise<void>
+  /** Records of one partition that may wait before its fetching pauses. */
+  room?: number
+}
+
+const nameOf = (topic: string, partition: number) => `${topic}:${partition}`
+
+export function createIntake(options: Options): Intake {
+  const { bus, database, telemetry, group, owner } = options
+  const room = options.room ?? 1024
+  let consumer: Consumer | undefined
+  let joined = false
+  let stopped = true
+  let partitions = new Map<string, Partition>()
+  let turn = 0
+  let wakeRecords: (() => void) | undefined
+  let wakeRoom: (() => void)[] = []
+
+  const wake = () => {
+    wakeRecords?.()
+    wakeRecords = undefined
+  }
+  const freeRoom = () => {
+    const waiting = wakeRoom
+    wakeRoom = []
+    for (const go of waiting) go()
+  }
+  const seek = (p: Partition, offset: number) => {
+    p.sought(offset)
+    consumer?.seek({ topic: p.place.topicName, partition: p.place.partition, offset: String(offset) })
+  }
+
+  /** Claims a partition: raises its epoch, finds where to begin, and halts it when progress lies outside the log. */
+  const open = async (p: Partition, before: Partition | undefined) => {
+    const { topicName, partition } = p.place
+    const admin = await bus.admin()
+    const log = (await admin.fetchTopicOffsets(topicName)).find((o) => o.partition === partition)
+    if (!log) throw new AssayError('partition_missing', `${topicName} has no partition ${partition}`)
+    const [low, high] = [Number(log.low), Number(log.high)]
+    const [offsets] = await admin.fetchOffsets({ groupId: group, topics: [topicName] })
+    const stored = Number(offsets.partitions.find((o) => o.partition === partition)?.offset ?? -1)
+    await options.idle()
+    const claimed = await claim(database, p.place, owner, before?.epoch, low)
+    if (p.lost) return
+    p.epoch = claimed.epoch
+    p.log = claimed.log
+    p.next = claimed.nextOffset
+    p.chain = claimed.nextOffset
+    p.lastRecord = claimed.lastRecord
+    p.publishFrom = stored < 0 ? low : stored
+    if (!claimed.intact) options.onUnknownHistory(p)
+    if (p.next > high || p.next < low) {
+      halt(
+        p,
+        `${topicName} partition ${partition} holds offsets ${low} to ${high}, but ${p.next} is next by our progress: the topic was made anew, or lost records before they were decided. ` +
+          `When the records in it now are to be decided, run: npm run assay -- progress reset --tenant ${p.place.tenant} --topic ${p.place.topic} --partition ${partition} --to ${low}`,
+      )
+      return
+    }
+    seek(p, Math.max(low, Math.min(p.publishFrom, p.next - 1)))
+  }
+  /** Claims until it works, or the partition is someone else's. */
+  const begin = async (p: Partition, before: Partition | undefined): Promise<void> => {
+    const over = () => stopped || p.lost
+    await untilItWorks(`claim ${p.place.topicName} ${p.place.partition}`, telemetry, over, async () => {
+      if (!over()) await open(p, before)
+    }).catch((error: unknown) => {
+      if (!over()) throw error
+    })
+  }
+  const halt = (p: Partition, problem: string) => {
+    p.problem = problem
+    p.clear()
+    consumer?.pause([{ topic: p.place.topicName, partitions: [p.place.partition] }])
+    telemetry.logger.error({ topic: p.place.topicName, partition: p.place.partition }, problem)
+  }
+  const assign = (
+    tenants: ReadonlyMap<string, { tenant: string; topic: (typeof inputs)[number] }>,
+    assignment: Record<string, number[]>,
+  ) => {
+    const before = partitions
+    for (const p of before.values()) p.lost = true
+    partitions = new Map()
+    for (const [topicName, list] of Object.entries(assignment)) {
+      const of = tenants.get(topicName)
+      if (!of) continue
+      for (const partition of list) {
+        const p = new Partition({ ...of, topicName, partition })
+        partitions.set(nameOf(topicName, partition), p)
+        const old = before.get(nameOf(topicName, partition))
+        p.ready = begin(p, old)
+      }
+    }
+    joined = true
+    freeRoom()
+    wake()
+  }
+
+  const self: Intake = {
+    async start(tenants) {
+      stopped = false
+      const byTopic = new Map(
+        tenants.flatMap(({ tenant }) => inputs.map((topic) => [tenantTopic(tenant, topic), { tenant, topic }] as const)),
+      )
+      if (byTopic.size === 0) return
+      const made = bus.kafka.consumer({
+        groupId: group,
+        partitionAssigners: [coPartitioned as PartitionAssigner],
+        minBytes: 1,
+        maxWaitTimeInMs: 20,
+        maxBytesPerPartition: 524_288,
+        sessionTimeout: 10_000,
+        heartbeatInterval: 1000,
+        retry: { initialRetryTime: 50, maxRetryTime: 2000, retries: 1_000_000 },
+      })
+      consumer = made
+      made.on(made.events.GROUP_JOIN, ({ payload }) => assign(byTopic, payload.memberAssignment as Record<string, number[]>))
+      made.on(made.events.REBALANCING, () => {
+        joined = false
+      })
+      made.on(made.events.CRASH, ({ payload }) => {
+        joined = false
+        telemetry.logger.warn({ reason: messageOf(payload.error) }, 'the consumer lost its way and starts again')
+      })
+      await made.connect()
+      await made.subscribe({ topics: [...byTopic.keys()], fromBeginning: true })
+      await made.run({
+        autoCommit: false,
+        eachBatchAutoResolve: false,
+        partitionsConsumedConcurrently: Math.min(64, 4 * byTopic.size),
+        eachBatch: async ({ batch, resolveOffset, heartbeat, isStale, isRunning }) => {
+          const p = partitions.get(nameOf(batch.topic, batch.partition))
+          if (!p) return
+          await p.ready
+          if (p.lost || p.problem || isStale() || !isRunning()) return
+          const instead = p.accept(
+            Number((batch as unknown as { fetchedOffset: string }).fetchedOffset),
+            Number(batch.lastOffset()),
+            batch.messages,
+          )
+          if (instead !== undefined) return seek(p, instead)
+          resolveOffset(batch.lastOffset())
+          // All partitions of one fetch meet in one batch.
+          queueMicrotask(wake)
+          while (p.waiting > room && !p.lost && !stopped) {
+            await Promise.race([
+              new Promise<void>((resolve) => wakeRoom.push(resolve)),
+              new Promise((resolve) => setTimeout(resolve, 1000)),
+            ])
+            await heartbeat()
+          }
+          await heartbeat()
+        },
+      })
+    },
+    async stop() {
+      stopped = true
+      joined = false
+      wake()
+      freeRoom()
+      const ending = consumer
+      consumer = undefined
+      await ending?.disconnect()
+      for (const p of partitions.values()) p.lost = true
+      partitions = new Map()
+    },
+    waitForRecords: () =>
+      self.waiting() > 0 || stopped
+        ? Promise.resolve()
+        : new Promise((resolve) => {
+            wakeRecords = resolve
+          }),
+    interrupt() {
+      wake()
+    },
+    waiting() {
+      let sum = 0
+      for (const p of partitions.values()) sum += p.waiting
+      return sum
+    },
+    take(limit) {
+      const active = [...partitions.values()].filter((p) => p.waiting > 0 && !p.lost && !p.problem)
+      if (active.length === 0) return []
+      turn = (turn + 1) % active.length
+      const order = [...active.slice(turn), ...active.slice(0, turn)]
+      const past = (p: Partition) => (p.peek()?.offset ?? 0) < p.next
+      const readBack = past(order[0])
+      const banks = new Set(order.map((p) => p.place.tenant)).size
+      const taken: Raw[] = []
+      const share = new Map<string, number>()
+      // A bank's share first, then whatever room is left, so that one that floods does not make the others wait.
+      for (const most of [Math.ceil(limit / banks), limit]) {
+        for (const p of order) {
+          if (past(p) !== readBack || taken.length >= limit) continue
+          const used = share.get(p.place.tenant) ?? 0
+          const records = p.take(Math.min(limit - taken.length, most - used))
+          share.set(p.place.tenant, used + records.length)
+          for (const r of records) taken.push(r)
+        }
+      }
+      freeRoom()
+      return taken
+    },
+    putBack(records) {
+      const by = new Map<Partition, Raw[]>()
+      for (const r of records) {
+        const p = self.partition(r)
+        if (!p || p.lost) continue
+        const list = by.get(p)
+        if (list) list.push(r)
+        else by.set(p, [r])
+      }
+      for (const [p, list] of by) p.putBack(list)
+    },
+    partition: (raw) => partitions.get(nameOf(tenantTopic(raw.tenant, raw.topic), raw.partition)),
+    lose(place) {
+      const name = nameOf(tenantTopic(place.tenant, place.topic), place.partition)
+      const p = partitions.get(name)
+      if (!p) return
+      p.lost = true
+      p.clear()
+      options.onUnknownHistory(p)
+      // A claim that overtook ours may have been a zombie's. If Kafka still says that it is ours in a second, it is claimed anew.
+      const again = new Partition(p.place)
+      partitions.set(name, again)
+      again.ready = new Promise<void>((resolve) => setTimeout(resolve, 1000)).then(() => begin(again, undefined))
+    },
+    halt,
+    async commit(offsets) {
+      if (!consumer || offsets.length === 0) return
+      await consumer.commitOffsets(
+        offsets.map(({ partition, offset }) => ({
+          topic: partition.place.topicName,
+          partition: partition.place.partition,
+          offset: String(offset),
+        })),
+      )
+    },
+    problems: () => [...partitions.values()].flatMap((p) => (p.problem ? [p.problem] : [])),
+    ready: () => joined || consumer === undefined,
+  }
+  return self
+}

@@ -1,0 +1,245 @@
+/**
+ * The lane: one batch after another, each recorded before the next one is, published after it is recorded, and its Kafka offsets
+ * committed after it is published. While one batch is being recorded the next is prepared, if a full one waits; closing it earlier
+ * would make many small batches. When a batch is not recorded, it and the one after it are thrown away, with the profiles they
+ * changed, and prepared anew.
+ */
+import type { Database } from '../shared/database.ts'
+import { messageOf } from '../shared/errors.ts'
+import { untilItWorks } from '../shared/lifecycle.ts'
+import type { Tenant } from '../shared/settings.ts'
+import type { Telemetry } from '../shared/telemetry.ts'
+import type { Decided, Raw, Verdict } from './batch.ts'
+import type { Prepared } from './decide.ts'
+import type { Intake } from './intake.ts'
+import type { Meters } from './meters.ts'
+import type { Partition } from './partition.ts'
+import type { Detection } from './pipeline.ts'
+import type { Profiles } from './profiles.ts'
+import { type Move, recordHash } from './progress.ts'
+import { readBack } from './read-back.ts'
+
+/** Records in one batch at most. */
+export const batchSize = 512
+
+export type Lane = {
+  start(): void
+  /** Finishes the batch in hand. */
+  stop(): Promise<void>
+  /** Resolves when no batch is in hand. */
+  idle(): Promise<void>
+  /** What keeps batches from being prepared, if anything. */
+  problem(): string | undefined
+}
+
+type Deps = {
+  intake: Intake
+  detection: Detection
+  database: Database
+  profiles: Profiles
+  tenants: () => ReadonlyMap<string, Tenant>
+  telemetry: Telemetry
+  meters: Meters
+}
+
+type InHand = { raws: Raw[]; prepared: Prepared; partitions: Map<Partition, number> }
+
+const nothing: ReadonlyMap<string, Decided> = new Map()
+
+export function createLane(deps: Deps): Lane {
+  const { intake, detection, profiles, telemetry, meters } = deps
+  let stopped = true
+  let loop: Promise<void> | undefined
+  let recording: InHand | undefined
+  /** Settles to whether the batch before was recorded. */
+  let recorded: Promise<boolean> = Promise.resolve(true)
+  let published: Promise<void> = Promise.resolve()
+  let checkAll = false
+  let inPreparation = false
+  let unpublished = 0
+  let problem: string | undefined
+
+  /** The partitions' steps in this batch, and where each then stands. */
+  const movesOf = (raws: readonly Raw[]): { moves: Move[]; partitions: Map<Partition, number> } => {
+    const last = new Map<Partition, Raw>()
+    for (const raw of raws) {
+      const p = intake.partition(raw)
+      if (p) last.set(p, raw)
+    }
+    const moves: Move[] = []
+    const partitions = new Map<Partition, number>()
+    for (const [p, raw] of last) {
+      const to = raw.offset + 1
+      const { tenant, topic, partition } = p.place
+      moves.push({ tenant, topic, partition, epoch: p.epoch, from: p.chain, to, lastRecord: recordHash(raw) })
+      p.chain = to
+      partitions.set(p, to)
+    }
+    return { moves, partitions }
+  }
+  /** Gives a batch back: its profiles are forgotten, progress is expected where it was, its records wait again. */
+  const giveBack = (raws: readonly Raw[], moves: readonly Move[], touched: Iterable<string>) => {
+    profiles.drop(touched)
+    for (const move of moves) {
+      const p = intake.partition({ ...move, log: 0, offset: 0, received: 0, key: null, value: null })
+      if (p && p.epoch === move.epoch) p.chain = move.from
+    }
+    intake.putBack(raws)
+  }
+  const commit = async (partitions: ReadonlyMap<Partition, number>) => {
+    const mine = [...partitions].filter(([p]) => !p.lost).map(([partition, offset]) => ({ partition, offset }))
+    // An offset that is not committed makes the next owner publish again, which readers are prepared for.
+    await intake
+      .commit(mine)
+      .catch((error: unknown) => telemetry.logger.warn({ reason: messageOf(error) }, 'Kafka did not take the offsets'))
+  }
+  const publishInOrder = (verdicts: readonly Verdict[], partitions: ReadonlyMap<Partition, number>) => {
+    const before = published
+    unpublished++
+    published = (async () => {
+      await before
+      await untilItWorks(
+        'publish',
+        telemetry,
+        () => stopped,
+        () => detection.publish(verdicts),
+      )
+      await commit(partitions)
+      meters.published(verdicts)
+      unpublished--
+    })()
+    published.catch(() => undefined)
+  }
+  const settle = async (batch: InHand): Promise<boolean> => {
+    const began = performance.now()
+    const outcome = await detection.record(batch.prepared)
+    meters.recorded((performance.now() - began) / 1000, batch.prepared.verdicts.length)
+    if (outcome.result === 'recorded') {
+      publishInOrder(batch.prepared.verdicts, batch.partitions)
+      profiles.trim(batch.prepared.touched)
+      return true
+    }
+    telemetry.logger.warn({ result: outcome.result, records: batch.raws.length }, 'the batch was not recorded')
+    if (outcome.result === 'taken') checkAll = true
+    if (outcome.result === 'fenced') for (const move of outcome.by) intake.lose(move)
+    return false
+  }
+
+  const readBackBatch = async (raws: Raw[]) => {
+    if (!(await settled(() => intake.putBack(raws)))) return
+    const { verdicts, missing } = await readBack(deps.database, raws)
+    const partitions = new Map<Partition, number>()
+    for (const raw of raws) {
+      const p = intake.partition(raw)
+      if (!p) continue
+      if (missing.includes(raw) && raw.offset >= p.publishFrom) {
+        intake.halt(
+          p,
+          `${p.place.topicName} partition ${p.place.partition} offset ${raw.offset} lies before our progress but nothing is recorded for it: the topic was made anew`,
+        )
+      }
+      if (raw.offset === p.next - 1 && p.lastRecord && !recordHash(raw).equals(p.lastRecord)) {
+        intake.halt(
+          p,
+          `${p.place.topicName} partition ${p.place.partition} offset ${raw.offset} is not the record that was decided there: the topic was made anew. ` +
+            `When its records are to be decided, run: npm run assay -- progress reset --tenant ${p.place.tenant} --topic ${p.place.topic} --partition ${p.place.partition} --to 0`,
+        )
+      }
+      partitions.set(p, raw.offset + 1)
+    }
+    const wanted = verdicts.filter((v) => {
+      const p = intake.partition(v.raw)
+      return p && !p.problem && v.raw.offset >= p.publishFrom
+    })
+    for (const p of partitions.keys()) if (p.problem || (partitions.get(p) ?? 0) <= p.publishFrom) partitions.delete(p)
+    publishInOrder(wanted, partitions)
+    meters.readBack(wanted.length)
+  }
+
+  /** Waits for the batch in hand. When it was not recorded, `later` goes back first and then the batch itself, so that order holds. */
+  const settled = async (later?: () => void): Promise<boolean> => {
+    const before = recording
+    const fine = await recorded
+    recording = undefined
+    recorded = Promise.resolve(true)
+    if (fine) return true
+    later?.()
+    if (before) giveBack(before.raws, before.prepared.moves, before.prepared.touched)
+    return false
+  }
+
+  const decideBatch = async (raws: Raw[]) => {
+    const { moves, partitions } = movesOf(raws)
+    const looked = checkAll
+    const inHand = recording?.prepared.decided ?? nothing
+    const prepared = await detection
+      .prepare({ raws, moves, tenants: deps.tenants(), inHand, recorded, checkAll: looked })
+      .catch((error: unknown) => ({ error }))
+    if ('error' in prepared) {
+      // Nobody knows how far it came, so that no profile it may have changed is kept.
+      const back = () => {
+        for (const p of partitions.keys()) profiles.dropPartition(p.place.tenant, p.place.partition)
+        giveBack(raws, moves, [])
+      }
+      if (await settled(back)) back()
+      throw prepared.error
+    }
+    if (!(await settled(() => giveBack(raws, moves, prepared.touched)))) return
+    if (looked) checkAll = false
+    recording = { raws, prepared, partitions }
+    recorded = settle(recording)
+  }
+
+  const turn = async () => {
+    // A batch that was not recorded has to be given back even when nothing else comes.
+    await (recording ? Promise.race([intake.waitForRecords(), recorded]) : intake.waitForRecords())
+    if (stopped) return
+    // Less than a full batch waits: more will come while the database is busy.
+    if (intake.waiting() < batchSize && !(await settled())) return
+    // A broker that is away stops the lane instead of filling memory.
+    if (unpublished > 2) await published
+    const raws = intake.take(batchSize)
+    if (raws.length === 0) return new Promise<void>((resolve) => setTimeout(resolve, 5))
+    inPreparation = true
+    try {
+      const p = intake.partition(raws[0])
+      if (p && raws[0].offset < p.next) await readBackBatch(raws)
+      else await decideBatch(raws)
+    } finally {
+      inPreparation = false
+    }
+  }
+
+  return {
+    start() {
+      if (!stopped) return
+      stopped = false
+      loop = (async () => {
+        for (let failures = 0; !stopped; ) {
+          try {
+            await turn()
+            failures = 0
+            problem = undefined
+          } catch (error) {
+            failures++
+            problem = `no batch can be prepared: ${messageOf(error)}`
+            telemetry.logger.warn({ reason: messageOf(error) }, 'the batch could not be prepared; trying again')
+            await new Promise((resolve) => setTimeout(resolve, Math.min(5000, 50 * 2 ** failures)))
+          }
+        }
+      })()
+    },
+    async stop() {
+      stopped = true
+      intake.interrupt()
+      await loop
+      await recorded.catch(() => undefined)
+      await published.catch(() => undefined)
+    },
+    problem: () => problem,
+    async idle() {
+      while (inPreparation) await new Promise((resolve) => setTimeout(resolve, 1))
+      await recorded.catch(() => undefined)
+    },
+  }
+}

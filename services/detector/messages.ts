@@ -1,0 +1,82 @@
+/** Rows become messages, byte for byte the same whenever it is done: a row holds all that its messages contain. */
+import { createHash } from 'node:crypto'
+import type { Outgoing } from '../shared/bus.ts'
+import {
+  type Alert,
+  actions,
+  type DeadLetter,
+  type Decision,
+  innerTopics,
+  type Transaction,
+  tenantTopic,
+  topics,
+} from '../shared/events.ts'
+import type { Decided, Raw } from './batch.ts'
+
+/** The id of a transaction's alert: the same at each delivery. */
+export const alertId = (tenant: string, id: string): string => createHash('sha256').update(`${tenant}:${id}`).digest('hex').slice(0, 32)
+
+/** The decision, and the alert if there is one. */
+export function messagesOf(tenant: string, row: Decided): Outgoing[] {
+  const transaction = JSON.parse(row.event.toString()) as Transaction
+  const decidedAt = new Date(row.decided).toISOString()
+  const action = actions[row.action]
+  const decision: Decision = {
+    id: row.id,
+    tenant,
+    customer: row.customer,
+    score: row.score,
+    action,
+    alert: row.alert,
+    reasons: row.reasons,
+    model: row.model,
+    policy: row.policy,
+    time: transaction.time,
+    decidedAt,
+  }
+  const key = topics.decisions.key(decision)
+  const messages: Outgoing[] = [{ topic: tenantTopic(tenant, 'decisions'), key, value: JSON.stringify(decision) }]
+  if (!row.alert) return messages
+  const { instrument, kind, amount, currency, counterparty, counterpartyName, category, channel, country, time } = transaction
+  const alert: Alert = {
+    id: alertId(tenant, row.id),
+    tenant,
+    transaction: row.id,
+    customer: row.customer,
+    instrument,
+    kind,
+    amount,
+    currency,
+    ...(counterparty === undefined ? {} : { counterparty }),
+    ...(counterpartyName === undefined ? {} : { counterpartyName }),
+    ...(category === undefined ? {} : { category }),
+    ...(channel === undefined ? {} : { channel }),
+    ...(country === undefined ? {} : { country }),
+    time,
+    score: row.score,
+    action,
+    sample: row.sampled,
+    reasons: row.reasons,
+    model: row.model,
+    policy: row.policy,
+    decidedAt,
+  }
+  messages.push({ topic: tenantTopic(tenant, 'alerts'), key, value: JSON.stringify(alert) })
+  return messages
+}
+
+/** The message of a dead letter. `at` is when it was recorded. */
+export function deadLetterMessage(raw: Raw, reason: string, detail: string, value: Buffer | null, at: number): Outgoing {
+  const letter: DeadLetter = {
+    tenant: raw.tenant,
+    topic: tenantTopic(raw.tenant, raw.topic),
+    partition: raw.partition,
+    offset: String(raw.offset),
+    reason,
+    detail,
+    recordedAt: new Date(at).toISOString(),
+    key: raw.key?.toString('base64') ?? null,
+    value: value?.toString('base64') ?? null,
+  }
+  return { topic: innerTopics.deadLetters, key: topics.deadLetters.key(letter), value: JSON.stringify(letter) }
+}

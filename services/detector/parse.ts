@@ -1,0 +1,133 @@
+/** First step: bytes become events, or dead letters that say what is wrong. Pure: the same bytes in the same place give the same. */
+import { isUtf8 } from 'node:buffer'
+import { Compile } from 'typebox/compile'
+import { holdsCardNumber, maskCardNumbers } from '../shared/card-numbers.ts'
+import { messageOf } from '../shared/errors.ts'
+import { customerOf, type Label, type Outcome, type Party, type Transaction, topics } from '../shared/events.ts'
+import { partitionOf } from '../shared/kafkajs.ts'
+import { type DeadLettered, deadLetter, type Ok, ok } from '../shared/outcomes.ts'
+import type { Tenant } from '../shared/settings.ts'
+import type { Candidate, Decided, Input, Raw, Verdict } from './batch.ts'
+import { contentHash } from './content-hash.ts'
+import type { Move } from './progress.ts'
+import type { Rates } from './rates.ts'
+
+/** Records as they were taken, and what the lane knows beside them. */
+export type Taken = {
+  raws: readonly Raw[]
+  moves: Move[]
+  /** The banks, with the settings that hold throughout this batch. */
+  tenants: ReadonlyMap<string, Tenant>
+  /** Decided transactions of batches that are not recorded yet, by `idKey`. */
+  inHand: ReadonlyMap<string, Decided>
+  /** Resolves when those batches have been recorded. */
+  recorded: Promise<unknown>
+  /** Look for every id in TiDB, since the database refused one of this batch. */
+  checkAll: boolean
+}
+export type Parsed = Omit<Taken, 'raws'> & { verdicts: (Verdict | { kind: 'candidate'; raw: Raw; candidate: Candidate })[] }
+
+/** Longest value that is read, in bytes: a row's event column holds it. */
+export const longestValue = 16_384
+
+const schemas = {
+  transactions: Compile(topics.transactions.schema),
+  outcomes: Compile(topics.outcomes.schema),
+  parties: Compile(topics.parties.schema),
+  labels: Compile(topics.labels.schema),
+}
+
+type Checked = { Check(value: unknown): boolean; Errors(value: unknown): Iterable<{ instancePath: string; message: string }> }
+
+/** Reads a value by its topic's schema: not JSON, not UTF-8, too long or of another form are dead letters with every fault's path. */
+function read<T>(topic: Input, value: Buffer | null): Ok<T> | DeadLettered {
+  if (value === null || value.length === 0) return deadLetter('empty', 'the record has no value')
+  if (value.length > longestValue) return deadLetter('too_large', `the value has ${value.length} bytes, at most ${longestValue} are read`)
+  if (!isUtf8(value)) return deadLetter('not_utf8', 'the value is not UTF-8')
+  let event: unknown
+  try {
+    event = JSON.parse(value.toString())
+  } catch (error) {
+    return deadLetter('not_json', messageOf(error).slice(0, 200))
+  }
+  const schema = schemas[topic] as Checked
+  if (schema.Check(event)) return ok(event as T)
+  const faults = [...schema.Errors(event)].slice(0, 10).map((e) => `${e.instancePath || '/'} ${e.message}`)
+  return deadLetter('invalid', faults.join('; '))
+}
+
+const day = 86_400_000
+
+/** Checks what the schema cannot: whose it is, when it happened, how much, and in what currency. */
+function examine(raw: Raw, transaction: Transaction, tenant: Tenant, rates: Rates): Candidate | DeadLettered {
+  const { limits, baseCurrency, cardLikeAccounts } = tenant.settings
+  if (!cardLikeAccounts && holdsCardNumber(transaction.instrument)) {
+    return deadLetter('card_number', 'the instrument is a card number; send it through the gateway, or a token in its place')
+  }
+  const time = Date.parse(transaction.time)
+  if (Number.isNaN(time)) return deadLetter('invalid', `/time ${transaction.time} is not a date`)
+  if (raw.received - time > limits.maxAgeDays * day) {
+    return deadLetter('too_old', `it happened at ${transaction.time}, more than ${limits.maxAgeDays} days before Kafka got it`)
+  }
+  if (time - raw.received > limits.maxAheadMinutes * 60_000) {
+    return deadLetter(
+      'clock_ahead',
+      `it is to happen at ${transaction.time}, more than ${limits.maxAheadMinutes} minutes after Kafka got it`,
+    )
+  }
+  if (transaction.amount > limits.maxAmount)
+    return deadLetter('absurd_amount', `/amount ${transaction.amount} is over the limit of ${limits.maxAmount}`)
+  const base = rates.convert(transaction.amount, transaction.currency, baseCurrency, time)
+  if (!base)
+    return deadLetter('no_rate', `there is no rate from ${transaction.currency} to ${baseCurrency} on or before ${transaction.time}`)
+  return {
+    raw,
+    transaction,
+    tenant,
+    customer: customerOf(transaction),
+    time,
+    contentHash: contentHash(transaction, time),
+    baseAmount: base.amount,
+    rateDate: base.date,
+  }
+}
+
+/** Where a key says that the record should lie, if that is not where it lies. */
+const misplaced = (raw: Raw, key: string, partitions: number): boolean => partitionOf(key, partitions) !== raw.partition
+
+/** Makes the step. `rates` converts to the tenant's base currency. */
+export function parse(rates: Rates, clock: () => number) {
+  const examineRecord = (raw: Raw, tenant: Tenant, now: number): Parsed['verdicts'][number] => {
+    const dead = (d: DeadLettered): Verdict => ({
+      kind: 'dead_letter',
+      raw,
+      reason: d.reason,
+      detail: d.detail.slice(0, 1000),
+      value: raw.value === null ? null : maskCardNumbers(raw.value),
+      at: now,
+    })
+    const event = read<Transaction & Outcome & Party & Label>(raw.topic, raw.value)
+    if (event.outcome !== 'ok') return dead(event)
+    if (event.value.tenant !== raw.tenant)
+      return dead(deadLetter('tenant_mismatch', `/tenant ${event.value.tenant} came on a topic of ${raw.tenant}`))
+    const key = (topics[raw.topic].key as (e: unknown) => string)(event.value)
+    if (misplaced(raw, key, tenant.partitions)) return { kind: 'moved', raw, id: event.value.id ?? key, key }
+    switch (raw.topic) {
+      case 'transactions': {
+        const candidate = examine(raw, event.value, tenant, rates)
+        return 'outcome' in candidate ? dead(candidate) : { kind: 'candidate', raw, candidate }
+      }
+      case 'outcomes':
+        return { kind: 'outcome', raw, outcome: event.value, happened: Date.parse(event.value.happenedAt) }
+      case 'parties':
+        return { kind: 'party', raw, party: event.value }
+      case 'labels':
+        return { kind: 'label', raw, label: event.value }
+    }
+  }
+  return function parse(batch: Taken): Parsed {
+    const now = clock()
+    const verdicts = batch.raws.map((raw) => examineRecord(raw, batch.tenants.get(raw.tenant) as Tenant, now))
+    return { ...batch, verdicts }
+  }
+}

@@ -1,0 +1,22 @@
+/** The detector in one sentence: parse, enrich, score and decide a batch; record it; then publish it. */
+import type { Bus } from '../shared/bus.ts'
+import type { Database } from '../shared/database.ts'
+import { pipeline } from '../shared/pipeline.ts'
+import { decide } from './decide.ts'
+import { enrich } from './enrich.ts'
+import { parse } from './parse.ts'
+import type { Profiles } from './profiles.ts'
+import { publish } from './publish.ts'
+import type { Rates } from './rates.ts'
+import { type Recorder, record } from './record.ts'
+import { type Model, score } from './score.ts'
+
+type Deps = { rates: Rates; profiles: Profiles; database: Database; model: () => Model; recorder: Recorder; bus: Bus; clock: () => number }
+
+export const decideTransactions = (d: Deps) => ({
+  prepare: pipeline(parse(d.rates, d.clock), enrich(d.profiles, d.database), score(d.model), decide(d.clock)),
+  record: record(d.recorder),
+  publish: publish(d.bus),
+})
+
+export type Detection = ReturnType<typeof decideTransactions>

@@ -1,0 +1,88 @@
+/** Who owns a partition and how far it has been decided: the row that every batch moves, and that keeps everyone else out. */
+import { hash } from 'node:crypto'
+import type { Connection, Database } from '../shared/database.ts'
+import type { Input, Raw } from './batch.ts'
+
+export type Claim = { epoch: number; nextOffset: number; log: number; lastRecord: Buffer | null; intact: boolean }
+
+type Row = { epoch: number; next_offset: number; log: number; last_record: Buffer | null; owner: string }
+
+/** 16 bytes that tell a record from any other in its place: a topic that was made anew has others. */
+export const recordHash = (raw: Pick<Raw, 'received' | 'value'>): Buffer =>
+  hash('sha256', Buffer.concat([Buffer.from(`${raw.received}:`), raw.value ?? Buffer.alloc(0)]), 'buffer').subarray(0, 16)
+
+/**
+ * Makes `owner` the only one whose batches of this partition are taken, by raising its epoch. `intact` says that nobody else owned
+ * it since `epochBefore`, so that what is in memory still holds. A partition that was never read begins at `beginning`.
+ */
+export async function claim(
+  database: Database,
+  place: { tenant: string; topic: Input; partition: number },
+  owner: string,
+  epochBefore: number | undefined,
+  beginning: number,
+): Promise<Claim> {
+  const key = [place.tenant, place.topic, place.partition]
+  return database.transaction(async (tx) => {
+    await tx.execute(
+      `INSERT INTO progress (tenant, topic, part, log, epoch, next_offset, last_record, owner, updated) VALUES (?, ?, ?, 0, 1, ?, NULL, ?, ?)
+       ON DUPLICATE KEY UPDATE epoch = epoch + 1, owner = VALUES(owner), updated = VALUES(updated)`,
+      [...key, beginning, owner, Date.now()],
+    )
+    const [row] = await tx.query<Row>(
+      'SELECT epoch, next_offset, log, last_record, owner FROM progress WHERE tenant = ? AND topic = ? AND part = ?',
+      key,
+    )
+    return {
+      epoch: row.epoch,
+      nextOffset: row.next_offset,
+      log: row.log,
+      lastRecord: row.last_record,
+      intact: row.epoch - 1 === epochBefore,
+    }
+  })
+}
+
+/** A partition's step in one batch: from the offset that progress must stand at, to the one after the batch's last record. */
+export type Move = { tenant: string; topic: Input; partition: number; epoch: number; from: number; to: number; lastRecord: Buffer }
+
+/**
+ * Moves progress inside the batch's transaction, all partitions by one statement. False when one of the rows is not ours any more or
+ * stands elsewhere: then nothing may be written.
+ */
+export async function advance(tx: Connection, moves: readonly Move[]): Promise<boolean> {
+  const same = 'tenant = ? AND topic = ? AND part = ?'
+  const each = (clause: string) => moves.map(() => clause).join(' ')
+  const key = (m: Move) => [m.tenant, m.topic, m.partition]
+  const { affectedRows } = await tx.execute(
+    `UPDATE progress SET last_record = CASE ${each(`WHEN ${same} THEN ?`)} END, updated = ?, next_offset = CASE ${each(`WHEN ${same} THEN ?`)} END
+     WHERE ${moves.map(() => `(${same} AND epoch = ? AND next_offset = ?)`).join(' OR ')}`,
+    [
+      ...moves.flatMap((m) => [...key(m), m.lastRecord]),
+      Date.now(),
+      ...moves.flatMap((m) => [...key(m), m.to]),
+      ...moves.flatMap((m) => [...key(m), m.epoch, m.from]),
+    ],
+  )
+  return affectedRows === moves.length
+}
+
+/** Where a batch stands whose progress could not be moved, or whose COMMIT was not answered; `by` are the steps that are not ours any more. */
+export type Standing = { stands: 'written' | 'not_written' } | { stands: 'fenced'; by: Move[] }
+
+export async function standing(database: Connection, moves: readonly Move[]): Promise<Standing> {
+  let written = 0
+  const by: Move[] = []
+  for (const m of moves) {
+    const [row] = await database.query<Row>('SELECT epoch, next_offset FROM progress WHERE tenant = ? AND topic = ? AND part = ?', [
+      m.tenant,
+      m.topic,
+      m.partition,
+    ])
+    if (row?.epoch !== m.epoch) by.push(m)
+    else if (row.next_offset === m.to) written++
+    else if (row.next_offset !== m.from) by.push(m)
+  }
+  if (by.length > 0) return { stands: 'fenced', by }
+  return { stands: written === moves.length ? 'written' : 'not_written' }
+}

@@ -1,0 +1,29 @@
+/** Sixth step: what was recorded goes out, at least once and always the same; nothing goes out before it is recorded. */
+import type { Bus, Outgoing } from '../shared/bus.ts'
+import { tenantTopic } from '../shared/events.ts'
+import type { Verdict } from './batch.ts'
+import { deadLetterMessage, messagesOf } from './messages.ts'
+
+/** The messages of one verdict, in order. */
+function outgoing(v: Verdict): Outgoing[] {
+  switch (v.kind) {
+    case 'decided':
+      return messagesOf(v.raw.tenant, v.row)
+    case 'duplicate':
+      return v.first ? messagesOf(v.raw.tenant, v.first) : []
+    case 'dead_letter':
+      return [deadLetterMessage(v.raw, v.reason, v.detail, v.value, v.at)]
+    case 'moved':
+      return [{ topic: tenantTopic(v.raw.tenant, v.raw.topic), key: v.key, value: v.raw.value as Buffer, timestamp: v.raw.received }]
+    default:
+      return []
+  }
+}
+
+export function publish(bus: Bus) {
+  return async function publish(verdicts: readonly Verdict[]): Promise<void> {
+    const records: Outgoing[] = []
+    for (const v of verdicts) for (const record of outgoing(v)) records.push(record)
+    await bus.send(records)
+  }
+}

@@ -1,0 +1,255 @@
+/** Fifth step: one TiDB transaction writes what became of every record of the batch and moves progress, or nothing is written. */
+import type { PoolConnection } from 'mysql2/promise'
+import { backoff, type Connection, type Database, isConnectionLost, isDuplicate, isRetriable, type Value } from '../shared/database.ts'
+import { messageOf } from '../shared/errors.ts'
+import type { Telemetry } from '../shared/telemetry.ts'
+import type { Decided, Verdict } from './batch.ts'
+import type { Prepared } from './decide.ts'
+import { advance, type Move, type Standing, standing } from './progress.ts'
+
+export type Recorded =
+  | { result: 'recorded' }
+  /** Another owner has the partitions of `by`; nothing was written. */
+  | { result: 'fenced'; by: Move[] }
+  /** An id of the batch has been decided under another customer or before the horizon; nothing was written. */
+  | { result: 'taken' }
+  /** The detector stops before the database came back; nothing is known of the last attempt. */
+  | { result: 'abandoned' }
+
+export type Recorder = {
+  record(verdicts: readonly Verdict[], moves: readonly Move[]): Promise<Recorded>
+  /** What keeps the database from taking batches, if anything. */
+  problem(): string | undefined
+  /** From now on a batch that the database does not take is abandoned instead of tried again. */
+  endRetries(): void
+  stop(): Promise<void>
+}
+
+const columns =
+  'tenant, customer, time, id, event, content_hash, part, log, log_offset, base_amount, rate_date, features, feature_set, score, action, alert, sampled, ' +
+  'sample_probability, reasons, model, policy, backend, received, decided'
+const width = columns.split(',').length
+const places = `(${'?,'.repeat(width).slice(0, -1)})`
+const head = `INSERT INTO transactions (${columns}) VALUES `
+const largest = 512
+
+/** One statement for each power of two, so that few are prepared. */
+const statements = new Map<number, string>()
+const insertOf = (rows: number): string => {
+  let statement = statements.get(rows)
+  if (!statement) {
+    statement = head + `${places},`.repeat(rows).slice(0, -1)
+    statements.set(rows, statement)
+  }
+  return statement
+}
+
+/** Numbers go as text, since mysql2 sends a number as DOUBLE and TiDB then plans anew each time. */
+async function insertDecided(connection: PoolConnection, rows: readonly Decided[], featureSet: Buffer): Promise<void> {
+  for (let from = 0; from < rows.length; ) {
+    let n = largest
+    while (n > rows.length - from) n >>= 1
+    const values = new Array<Value>(n * width)
+    let v = 0
+    for (let i = from; i < from + n; i++) {
+      const r = rows[i]
+      values[v++] = r.raw.tenant
+      values[v++] = r.customer
+      values[v++] = String(r.time)
+      values[v++] = r.id
+      values[v++] = r.event
+      values[v++] = r.contentHash
+      values[v++] = String(r.raw.partition)
+      values[v++] = String(r.raw.log)
+      values[v++] = String(r.raw.offset)
+      values[v++] = String(r.baseAmount)
+      values[v++] = r.rateDate === null ? null : String(r.rateDate)
+      values[v++] = r.features
+      values[v++] = featureSet
+      values[v++] = String(r.score)
+      values[v++] = String(r.action)
+      values[v++] = r.alert ? '1' : '0'
+      values[v++] = r.sampled ? '1' : '0'
+      values[v++] = r.sampleProbability === null ? null : String(r.sampleProbability)
+      values[v++] = r.reasons.length === 0 ? null : Buffer.from(JSON.stringify(r.reasons))
+      values[v++] = String(r.model)
+      values[v++] = String(r.policy)
+      values[v++] = String(r.backend)
+      values[v++] = String(r.raw.received)
+      values[v++] = String(r.decided)
+    }
+    await connection.execute(insertOf(n), values as never)
+    from += n
+  }
+}
+
+const instant = (text: string | undefined): number | null => (text === undefined ? null : Date.parse(text))
+
+/** The rows of everything that is not a decided transaction, by statement. */
+function otherRows(verdicts: readonly Verdict[], now: number): Map<string, Value[][]> {
+  const rows = new Map<string, Value[][]>()
+  const add = (statement: string, row: Value[]) => {
+    const list = rows.get(statement)
+    if (list) list.push(row)
+    else rows.set(statement, [row])
+  }
+  for (const v of verdicts) {
+    const place = [v.raw.tenant, v.raw.topic, v.raw.log, v.raw.partition, v.raw.offset]
+    switch (v.kind) {
+      case 'decided':
+        break
+      case 'duplicate':
+      case 'moved':
+        add('INSERT INTO set_aside (tenant, topic, log, part, log_offset, outcome, id, recorded) VALUES ?', [
+          ...place,
+          v.kind,
+          v.id.slice(0, 64),
+          now,
+        ])
+        break
+      case 'dead_letter':
+        add(
+          'INSERT INTO dead_letters (tenant, topic, log, part, log_offset, reason, detail, record_key, record_value, received, recorded) VALUES ?',
+          [...place, v.reason, v.detail, v.raw.key?.subarray(0, 1024) ?? null, v.value, v.raw.received, v.at],
+        )
+        break
+      case 'outcome': {
+        const o = v.outcome
+        add('INSERT IGNORE INTO outcomes (tenant, customer, known_at, id, transaction_id, result, reason, happened_at) VALUES ?', [
+          o.tenant,
+          o.customer,
+          v.raw.received,
+          o.id,
+          o.transaction,
+          o.result,
+          o.reason ?? null,
+          v.happened,
+        ])
+        break
+      }
+      case 'label': {
+        const l = v.label
+        add(
+          'INSERT IGNORE INTO labels (tenant, transaction_id, known_at, id, value, source, happened_at, supersedes, said_by, note, received) VALUES ?',
+          [
+            l.tenant,
+            l.transaction,
+            Date.parse(l.knownAt),
+            l.id,
+            l.value,
+            l.source,
+            Date.parse(l.happenedAt),
+            l.supersedes ?? null,
+            l.by ?? null,
+            l.note ?? null,
+            v.raw.received,
+          ],
+        )
+        break
+      }
+      case 'party': {
+        const p = v.party
+        const common = [Date.parse(p.validFrom), instant(p.opened), p.limit ?? null, p.currency ?? null, v.raw.received]
+        if (p.instrument === undefined) {
+          add(
+            'REPLACE INTO customers (tenant, customer, valid_from, opened, limit_minor, currency, received, lat, lon, country, zone) VALUES ?',
+            [p.tenant, p.customer, ...common, p.home?.lat ?? null, p.home?.lon ?? null, p.country ?? null, p.zone ?? null],
+          )
+        } else {
+          add(
+            'REPLACE INTO instruments (tenant, instrument, valid_from, opened, limit_minor, currency, received, customer, type) VALUES ?',
+            [p.tenant, p.instrument, ...common, p.customer, p.type ?? null],
+          )
+        }
+      }
+    }
+  }
+  return rows
+}
+
+/** Makes the recorder. `featureSet` is the hash of the feature definitions, 8 bytes. */
+export function createRecorder(database: Database, telemetry: Telemetry, featureSet: Buffer): Recorder {
+  let connection: PoolConnection | undefined
+  let stopped = false
+  let problem: string | undefined
+
+  const open = async (): Promise<PoolConnection> => {
+    if (connection) return connection
+    const made = await database.connect()
+    // Conflicts and taken ids then show at COMMIT, which saves a look at every row; other servers skip TiDB's setting.
+    await made.query("SET /*T! tidb_txn_mode = 'optimistic', */ autocommit = 0")
+    connection = made
+    return made
+  }
+  const close = () => {
+    connection?.destroy()
+    connection = undefined
+  }
+  const over = (c: PoolConnection): Connection => ({
+    async query<Row>(sql: string, values?: readonly Value[]) {
+      const [rows] = await c.query(sql, values as Value[])
+      return rows as Row[]
+    },
+    async execute(sql, values) {
+      const [result] = await c.query(sql, values as Value[])
+      return result as { affectedRows: number }
+    },
+  })
+  const attempt = async (verdicts: readonly Verdict[], moves: readonly Move[]): Promise<boolean> => {
+    const c = await open()
+    await c.query('BEGIN')
+    if (!(await advance(over(c), moves))) {
+      await c.query('ROLLBACK')
+      return false
+    }
+    const decided = verdicts.flatMap((v) => (v.kind === 'decided' ? [v.row] : []))
+    if (decided.length > 0) await insertDecided(c, decided, featureSet)
+    if (decided.length < verdicts.length) {
+      for (const [statement, rows] of otherRows(verdicts, Date.now())) await c.query(statement, [rows] as never)
+    }
+    await c.query('COMMIT')
+    return true
+  }
+
+  return {
+    problem: () => problem,
+    async record(verdicts, moves) {
+      for (let n = 0; ; n++) {
+        try {
+          // Progress that does not stand where it should was moved by another owner, or by an attempt of ours whose answer was lost.
+          const standsAt: Standing = (await attempt(verdicts, moves)) ? { stands: 'written' } : await standing(database, moves)
+          problem = undefined
+          if (standsAt.stands === 'written') return { result: 'recorded' }
+          if (standsAt.stands === 'fenced') return { result: 'fenced', by: standsAt.by }
+        } catch (error) {
+          if (isDuplicate(error)) {
+            await connection?.query('ROLLBACK').catch(close)
+            return { result: 'taken' }
+          }
+          if (isRetriable(error)) await connection?.query('ROLLBACK').catch(close)
+          else {
+            close()
+            problem = `TiDB does not take batches: ${messageOf(error)}`
+            telemetry.logger.warn({ reason: messageOf(error), lost: isConnectionLost(error) }, 'the batch was not recorded; trying again')
+          }
+        }
+        if (stopped) return { result: 'abandoned' }
+        await backoff(n)
+      }
+    },
+    endRetries() {
+      stopped = true
+    },
+    async stop() {
+      stopped = true
+      close()
+    },
+  }
+}
+
+/** The step: the recorder's transaction for a prepared batch. */
+export function record(recorder: Recorder) {
+  return function record(batch: Prepared): Promise<Recorded> {
+    return recorder.record(batch.verdicts, batch.moves)
+  }
+}

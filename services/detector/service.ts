@@ -1,0 +1,106 @@
+/** The detector: says how risky each transaction is, what to do, and why. */
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { featureSetHash } from '../../models/features.ts'
+import { createBus } from '../shared/bus.ts'
+import type { Config } from '../shared/config.ts'
+import { createDatabase } from '../shared/database.ts'
+import { type Service, untilItWorks } from '../shared/lifecycle.ts'
+import type { Telemetry } from '../shared/telemetry.ts'
+import { createInForce } from './in-force.ts'
+import { createIntake } from './intake.ts'
+import { createLane } from './lane.ts'
+import { createMeters } from './meters.ts'
+import { loadModel } from './model-in-force.ts'
+import { decideTransactions } from './pipeline.ts'
+import { createProfiles } from './profiles.ts'
+import { createRates } from './rates.ts'
+import { createRecorder } from './record.ts'
+import type { Model } from './score.ts'
+
+/** Bytes of customers' histories kept in memory: about 100,000 customers with 30 transactions each. */
+const profileBytes = 256 * 1024 * 1024
+
+export function createDetector(
+  config: Config,
+  telemetry: Telemetry,
+  options: { clock?: () => number; profileBytes?: number } = {},
+): Service {
+  const clock = options.clock ?? Date.now
+  const database = createDatabase(config.sql)
+  const bus = createBus(config.kafka, { name: 'assay-detector', telemetry })
+  const rates = createRates(database)
+  const profiles = createProfiles(database, options.profileBytes ?? profileBytes)
+  const recorder = createRecorder(database, telemetry, Buffer.from(featureSetHash, 'hex'))
+  let model: (Model & { stop(): Promise<void> }) | undefined
+  let stopped = true
+  let restarting: Promise<void> = Promise.resolve()
+
+  const detection = decideTransactions({ rates, profiles, database, model: () => model as Model, recorder, bus, clock })
+  const intake = createIntake({
+    bus,
+    database,
+    telemetry,
+    group: `${config.group}-detector`,
+    owner: `${hostname().slice(0, 20)}-${randomUUID()}`.slice(0, 64),
+    onUnknownHistory: (p) => profiles.dropPartition(p.place.tenant, p.place.partition),
+    idle: () => lane.idle(),
+  })
+  const inForce = createInForce(database, rates, telemetry, () => {
+    if (stopped) return
+    // Banks have come or gone: the group is joined again with their topics.
+    restarting = restarting.then(async () => {
+      await intake.stop()
+      if (!stopped) await intake.start([...inForce.tenants().values()])
+    })
+    restarting.catch((error: unknown) => telemetry.logger.error({ err: error }, 'the new banks could not be taken in'))
+  })
+  const lane = createLane({
+    intake,
+    detection,
+    database,
+    profiles,
+    tenants: () => inForce.tenants(),
+    telemetry,
+    meters: createMeters(telemetry),
+  })
+
+  return {
+    name: 'detector',
+    async start() {
+      if (!stopped) return
+      stopped = false
+      const over = () => stopped
+      await untilItWorks('TiDB', telemetry, over, () => database.ping())
+      // A model that does not fit is an error of whoever chose it, so that it is not tried again.
+      model = await loadModel(database, config.modelDirectory)
+      await untilItWorks('Kafka', telemetry, over, () => bus.start())
+      const before = stopped
+      stopped = true
+      await inForce.start()
+      stopped = before
+      lane.start()
+      await untilItWorks('Kafka', telemetry, over, () => intake.start([...inForce.tenants().values()]))
+    },
+    async stop() {
+      if (stopped) return
+      stopped = true
+      await inForce.stop()
+      await restarting.catch(() => undefined)
+      recorder.endRetries()
+      await lane.stop()
+      await intake.stop()
+      await recorder.stop()
+      await bus.stop()
+      await model?.stop()
+      await database.stop()
+    },
+    health() {
+      const problems = intake.problems()
+      for (const problem of [recorder.problem(), lane.problem()]) if (problem) problems.push(problem)
+      if (stopped) problems.push('the detector is not started')
+      else if (!intake.ready()) problems.push('the detector has not joined its Kafka group')
+      return { ready: problems.length === 0, problems }
+    },
+  }
+}
