@@ -8,7 +8,7 @@ const known = new Set(Intl.supportedValuesOf('currency'))
 /** Whether ISO 4217 has or had such a currency. */
 export const isCurrency = (text: string): boolean => known.has(text)
 
-/** The amount in minor units, or what is wrong with it in words. */
+/** The amount in minor units, or what is wrong with it in words. Without a known currency the result means nothing. */
 export function minorUnits(amount: unknown, currency: unknown): number | string {
   if (typeof amount === 'number') {
     if (!Number.isInteger(amount))
@@ -21,7 +21,8 @@ export function minorUnits(amount: unknown, currency: unknown): number | string 
   if (amount.length <= 40 && /^-\d/.test(amount)) return 'is negative; the field direction says which way the money goes'
   const [, major, minor = ''] = /^(\d{1,16})(?:\.(\d{1,10}))?$/.exec(amount) ?? []
   if (major === undefined) return 'must be a decimal string such as "12.34": digits, with a point before the minor units and no other signs'
-  if (typeof currency !== 'string' || !isCurrency(currency)) return 'is a decimal string, whose minor units need a known currency'
+  // A missing or unknown currency is a fault of its own, which the event's schema or its other checks name.
+  if (typeof currency !== 'string' || !isCurrency(currency)) return 0
   const exponent = exponentOf(currency)
   if (minor.length > exponent) return `has ${minor.length} decimal places, but ${currency} has ${exponent}`
   const units = Number(major + minor.padEnd(exponent, '0'))

@@ -10,12 +10,14 @@ export function createBanks(database: Database, options: { expiryMs?: number } =
   const { expiryMs = 5000 } = options
   let banks = new Map<string, Tenant>()
   let until = 0
+  let since = 0
   let reading: Promise<void> | undefined
 
   const read = async () => {
     try {
       banks = new Map((await readTenants(database)).map((bank) => [bank.tenant, bank]))
-      until = Date.now() + expiryMs
+      since = Date.now()
+      until = since + expiryMs
     } catch (error) {
       if (banks.size === 0)
         throw new AssayError('database_away', 'The settings cannot be read, since the database does not answer', {
@@ -29,7 +31,8 @@ export function createBanks(database: Database, options: { expiryMs?: number } =
   }
   return {
     async get(tenant) {
-      if (Date.now() >= until) {
+      // A bank that was made since the last reading is looked for at once, but not more than twice a second.
+      if (Date.now() >= until || (!banks.has(tenant) && Date.now() >= since + 500)) {
         reading ??= read()
         await reading
       }
