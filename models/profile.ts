@@ -10,7 +10,7 @@ import { type Entry, entryOf, factBits, hashOf, latOf, lonOf } from './entry.ts'
 import { indexOf, longestWindow, windows } from './features.ts'
 import { type Zone, zoneOf } from './zone.ts'
 
-export { type Entry, entryOf }
+export { type Entry, entryOf, hashOf }
 
 const dayMs = windows['24h']
 
@@ -160,7 +160,7 @@ export class Profile {
       if (position === 0) return
       this.dropOldest(1)
       position--
-    } else if (this.length * words === this.data.length) position -= this.makeRoom()
+    } else if (this.length * words === this.data.length) position = Math.max(0, position - this.makeRoom())
     const { data } = this
     const o = position * words
     data.copyWithin(o + words, o, this.length * words)
