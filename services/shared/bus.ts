@@ -25,6 +25,7 @@ export type Bus = {
 }
 
 const day = 86_400_000
+const longestSettling = 15_000
 const settings = { 'message.timestamp.type': 'CreateTime', 'max.message.bytes': '2097152' }
 
 /**
@@ -53,12 +54,15 @@ export function createBus(
   }
   /** Metadata once every partition has a leader: for a moment a broker does not know what it has just made. */
   const settledMetadata = async (client: Admin, topics: { topic: string }[]) => {
-    for (let attempt = 0; ; attempt++) {
+    for (const deadline = Date.now() + longestSettling; ; ) {
       try {
         const { topics: found } = await client.fetchTopicMetadata({ topics: topics.map((t) => t.topic) })
-        if (found.every((t) => t.partitions.every((p) => p.leader >= 0))) return found
+        const leaderless = found.filter((t) => t.partitions.some((p) => p.leader < 0)).map((t) => t.name)
+        if (leaderless.length === 0) return found
+        if (Date.now() > deadline)
+          throw new AssayError('no_leader', `No broker leads ${leaderless.join(', ')}; look at the brokers`, { details: { leaderless } })
       } catch (error) {
-        if (attempt >= 100) throw error
+        if (Date.now() > deadline) throw error
       }
       await new Promise((resolve) => setTimeout(resolve, 100))
     }
