@@ -19,6 +19,8 @@ let loaded: Promise<BackendName> | undefined
 
 async function loadNative(): Promise<void> {
   putBack()
+  // The library tells at each start which instructions it was not built for.
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2'
   require('@tensorflow/tfjs-node')
   await tf.setBackend('tensorflow')
   await tf.ready()

@@ -35,7 +35,7 @@ export const device = (random: Random): string => token(random, 'd')
 export const address = (random: Random): string => `${random.int(200) + 11}.${random.int(256)}.${random.int(256)}.${random.int(254) + 1}`
 
 /** One customer, who opened the account up to ten years before `start`. */
-export function createCustomer(random: Random, index: number, start: number, near: readonly number[][][]): Customer {
+export function createCustomer(random: Random, start: number, near: readonly number[][][]): Customer {
   let sum = 0
   const weights = cities.slice(0, homeCities).map((c) => (sum += c.weight))
   const city = random.weighted(weights)
@@ -48,7 +48,7 @@ export function createCustomer(random: Random, index: number, start: number, nea
   )
   const means = random.logNormal(1, 0.45)
   return {
-    id: `c${(index * 15_485_863 + 32_452_843).toString(36)}`,
+    id: token(random, 'c'),
     city,
     lat: Math.round((home.lat + random.normal() * 0.08) * 1e4) / 1e4,
     lon: Math.round((home.lon + random.normal() * 0.11) * 1e4) / 1e4,

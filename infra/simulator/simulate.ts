@@ -1,14 +1,26 @@
 /**
- * The simulator: a believable bank, from a seed. Customers with a home, cards, devices and habits pay at merchants by the rhythm of
- * day and week; about one transaction in two hundred is fraud of nine kinds that unfold in time; the bank declines some; labels
- * arrive days later and are sometimes wrong; some records are sent twice. What is fraud stands beside the event, never in it.
+ * The simulator: a believable bank, from a seed.
+ *
+ * Who: customers in twelve European cities with a home, a card, an account, devices, a limit, means and tastes, who pay by the rhythm
+ * of day and week, travel now and then, mostly go where they always go, sometimes buy something large, get refunds and move money.
+ * Where: merchants in 18 cities and seven currencies, in fifteen categories with their prices and hours.
+ * Fraud: about one transaction in two hundred, of the nine kinds in `frauds.ts`, each a plan that unfolds over minutes to days.
+ * The bank: declines or blocks some. Labels arrive days later (median 5, at most 60): 5 % of fraud is never reported, 2 % of the
+ * reports say genuine, and a few honest payments are disputed. 1 % is sent twice, byte for byte: half of it within a minute.
+ * What is fraud, and of which kind, stands beside the event and never in it.
+ *
+ * Times: by itself the stream ends at about now and is as long as the customers' habits make it; `days` and `start` say otherwise,
+ * and then habits are pressed into that time. With `live`, times run with the wall clock at a steady rate, what takes a day takes a
+ * minute, and frauds unfold twenty times as fast. With the same `seed` and `start` the stream is the same, byte for byte.
+ *
+ *     for (const { topic, event, fraud } of simulate({ seed: 1, tenant: 'demo', transactions: 20_000 })) …
  */
 import type { Label, Outcome, Party, Transaction } from '../../services/shared/events.ts'
 import { createAgenda } from './agenda.ts'
 import { type FraudKind, fraudKinds, fraudWeights, planFraud, type Strike, strikesPerPlan } from './frauds.ts'
 import { type Customer, createCustomer } from './people.ts'
 import { createRandom } from './random.ts'
-import { buy, nextPayment, type Purchase } from './spending.ts'
+import { activityOfHour, buy, nextPayment, type Purchase } from './spending.ts'
 import { categories, cities, createMerchants } from './world.ts'
 
 export type SimulatedEvent = { at: number; resend?: true; fraud?: FraudKind } & (
@@ -32,41 +44,70 @@ export type SimulateOptions = {
   /** Share of transactions that is sent twice. */
   resends?: number
   fraudRate?: number
+  /** For a stream that is sent as it happens, so many transactions a second from `start` on. */
+  live?: { rate: number }
 }
 
 const hour = 3_600_000
 const day = 24 * hour
 const iso = (time: number) => new Date(time).toISOString()
 
+/** Begin, end and the factor on everyone's pace, so that the transactions come out in time with a little to spare. */
+function timetable(options: SimulateOptions, perDay: number): { start: number; end: number; haste: number } {
+  const { transactions, live } = options
+  const needed = (transactions * 1.02 + 4 * Math.sqrt(transactions)) / perDay
+  const now = Date.now()
+  if (live) {
+    const start = options.start ?? now
+    return { start, end: start + (transactions / live.rate) * 1040 + 1000, haste: (live.rate * 86_400) / perDay }
+  }
+  if (options.days !== undefined) {
+    const start = options.start ?? now - options.days * day
+    const end = start + options.days * day
+    let activity = 0
+    for (let at = start; at < end; at += hour) activity += activityOfHour(at) * Math.min(1, (end - at) / hour)
+    return { start, end, haste: needed / activity }
+  }
+  let [start, end, activity] = [options.start ?? now, options.start ?? now, 0]
+  while (activity < needed) {
+    if (options.start === undefined) start -= hour
+    activity += activityOfHour(options.start === undefined ? start : end)
+    if (options.start !== undefined) end += hour
+  }
+  return { start, end, haste: 1 }
+}
+
 type Scheduled =
   | { kind: 'payment'; customer: Customer }
   | { kind: 'campaign' }
   | { kind: 'strike'; strike: Strike; fraud: FraudKind }
   | { kind: 'refund'; of: Transaction; customer: Customer }
+  | { kind: 'resend'; event: Transaction }
   | { kind: 'emit'; event: SimulatedEvent }
 
 /** All that happens, in order of arrival: who the customers are first, then transactions, outcomes and labels as they come. */
 export function* simulate(options: SimulateOptions): Generator<SimulatedEvent> {
   const { seed, tenant, transactions, resends = 0.01, fraudRate = 0.005 } = options
   const random = createRandom(seed)
-  const count = options.customers ?? Math.max(60, Math.min(50_000, Math.round(transactions / 12)))
+  const steady = options.live !== undefined
+  const wanted = options.live ? Math.max(1000, options.live.rate * 400) : transactions / 12
+  const count = options.customers ?? Math.max(60, Math.min(steady ? 20_000 : 50_000, Math.round(wanted)))
   const { merchants, near } = createMerchants(
     random,
     options.merchants ?? Math.max(cities.length * categories.length, Math.round(count / 8)),
   )
-  const drawn = Array.from({ length: count }, (_, i) => createCustomer(random, i, 0, near))
+  const drawn = Array.from({ length: count }, () => createCustomer(random, 0, near))
   const perDay = drawn.reduce((sum, c) => sum + c.pace, 0)
-  const days = options.days ?? (transactions / perDay) * 1.05
-  // Habits are stretched or compressed to the days that are asked for.
-  const haste = options.days === undefined ? 1 : transactions / perDay / options.days
-  const start = options.start ?? Math.floor(Date.now() - days * 1.04 * day - hour)
+  const { start, end, haste } = timetable(options, perDay)
+  // Watched live, nobody waits for days.
+  const aDay = steady ? 60_000 : day
+  const unfolding = steady ? 1 / 20 : 1
   const customers = drawn.map((c) => ({ ...c, pace: c.pace * haste, opened: start + c.opened }))
   const world = { random, customers, merchants, near }
   const agenda = createAgenda<Scheduled>()
   let sum = 0
   const kindWeights = fraudWeights.map((w) => (sum += w))
-  const campaignGap = (days * day) / Math.max(1e-9, (transactions * fraudRate) / strikesPerPlan)
-  const end = start + days * 1.04 * day
+  const campaignGap = (day * strikesPerPlan) / Math.max(1e-9, perDay * haste * fraudRate)
   let made = 0
 
   for (const c of customers) {
@@ -92,7 +133,7 @@ export function* simulate(options: SimulateOptions): Generator<SimulatedEvent> {
       [c.account, 'account'],
     ] as const)
       yield { topic: 'parties', at: start, event: { tenant, customer: c.id, instrument, type, validFrom, opened: validFrom } }
-    agenda.push(nextPayment(random, c, start), { kind: 'payment', customer: c })
+    agenda.push(nextPayment(random, c, start, steady), { kind: 'payment', customer: c })
   }
   if (fraudRate > 0) agenda.push(start + random.exponential() * campaignGap, { kind: 'campaign' })
 
@@ -100,7 +141,15 @@ export function* simulate(options: SimulateOptions): Generator<SimulatedEvent> {
   const atMerchant = (c: Customer, { merchant, amount, channel }: Purchase, time: number): Transaction => {
     const { country, currency } = cities[merchant.city]
     const remote = channel === 'ecommerce'
-    const entryMode = remote ? 'ecommerce' : channel === 'atm' ? 'chip' : random.chance(0.75) ? 'contactless' : 'chip'
+    const entryMode = remote
+      ? 'ecommerce'
+      : random.chance(0.03)
+        ? 'magstripe'
+        : channel === 'atm'
+          ? 'chip'
+          : random.chance(0.75)
+            ? 'contactless'
+            : 'chip'
     return {
       id: idOf(),
       tenant,
@@ -130,7 +179,7 @@ export function* simulate(options: SimulateOptions): Generator<SimulatedEvent> {
     instrument: c.account,
     customer: c.id,
     direction: 'debit',
-    counterparty: `acct-${(random.int(4) + 4 * c.limit).toString(36)}`,
+    counterparty: random.chance(0.15) ? `acct-${random.int(2 ** 30).toString(36)}` : `${c.account}-${random.int(4)}`,
     amount: cents,
     currency: 'EUR',
     time: iso(time),
@@ -140,33 +189,35 @@ export function* simulate(options: SimulateOptions): Generator<SimulatedEvent> {
     country: cities[c.city].country,
   })
 
+  const incoming = (sent: Transaction): Transaction => (random.chance(0.3) ? { ...sent, direction: 'credit' } : sent)
+  const later = (event: SimulatedEvent) => {
+    if (event.at < end) agenda.push(event.at, { kind: 'emit', event })
+  }
+  const outcome = (of: Transaction, result: Outcome['result'], time: number) => {
+    const at = Math.floor(time)
+    const { id, customer } = of as Transaction & { customer: string }
+    later({ topic: 'outcomes', at, event: { id: `o-${id}`, tenant, customer, transaction: id, result, happenedAt: iso(at) } })
+  }
+
   /** The transaction itself, and what follows from it later: resends, outcomes, labels, refunds. */
   function* emit(event: Transaction, time: number, fraud: FraudKind | undefined): Generator<SimulatedEvent> {
     yield { topic: 'transactions', at: time, event, ...(fraud ? { fraud } : {}) }
-    const later = (at: number, e: SimulatedEvent) => at < end && agenda.push(at, { kind: 'emit', event: { ...e, at } })
     if (random.chance(resends)) {
-      const at = time + (random.chance(0.5) ? random.between(0.2, 60) * 1000 : random.between(0.05, 0.6) * days * day)
-      later(Math.min(at, end - 1), { topic: 'transactions', at, event, resend: true })
+      const much = steady ? random.between(1, 15) * 60_000 : random.between(0.05, 0.6) * (end - start)
+      const at = Math.min(time + (random.chance(0.5) ? random.between(0.2, 60) * 1000 : much), end - 1)
+      agenda.push(Math.max(time + 1, at), { kind: 'resend', event })
     }
-    const customer = event.customer as string
-    const outcome = (result: Outcome['result'], after: number) => {
-      const at = Math.floor(time + after)
-      later(at, {
-        topic: 'outcomes',
-        at,
-        event: { id: `o-${event.id}`, tenant, customer, transaction: event.id, result, happenedAt: iso(at) },
-      })
-    }
-    if (event.direction === 'debit' && random.chance(fraud ? 0.15 : 0.018)) outcome('declined', random.between(100, 900))
-    else if (fraud && random.chance(0.1)) outcome('blocked', random.between(0.2, 6) * hour)
-    else if (random.chance(0.25)) outcome('approved', random.between(100, 900))
+    const chance = random.next()
+    if (event.direction === 'debit' && chance < (fraud ? 0.15 : 0.018)) outcome(event, 'declined', time + random.between(100, 900))
+    else if (fraud && chance < 0.25) outcome(event, 'blocked', time + random.between(0.01, 0.25) * aDay)
+    else if (random.chance(0.25)) outcome(event, 'approved', time + random.between(100, 900))
     // Most fraud is reported, days later; some never is, some is judged wrongly, and some honest payments are disputed.
     const disputed = fraud ? random.chance(0.95) : random.chance(0.0004)
     if (!disputed) return
-    const at = Math.floor(time + Math.min(60, random.logNormal(5, 0.8)) * day)
+    const at = Math.floor(time + Math.min(60, random.logNormal(5, 0.8)) * aDay)
     const value = fraud && random.chance(0.02) ? 'genuine' : 'fraud'
     const source = random.chance(0.7) ? 'chargeback' : 'customer'
-    later(at, {
+    later({
       topic: 'labels',
       at,
       event: { id: `l-${event.id}`, tenant, transaction: event.id, value, source, happenedAt: iso(time), knownAt: iso(at) },
@@ -180,23 +231,29 @@ export function* simulate(options: SimulateOptions): Generator<SimulatedEvent> {
       yield due.event
       continue
     }
+    if (due.kind === 'resend') {
+      yield { topic: 'transactions', at: time, event: due.event, resend: true }
+      continue
+    }
     // Once all have been made, what follows from them still comes.
     if (made >= transactions) continue
     if (due.kind === 'payment') {
       const c = due.customer
-      agenda.push(nextPayment(random, c, time), due)
+      agenda.push(nextPayment(random, c, time, steady), due)
       const moves = random.chance(0.05)
       const event = moves
-        ? transfer(c, Math.max(100, Math.round(random.logNormal(12_000, 1.1) * c.means)), time)
+        ? incoming(transfer(c, Math.max(100, Math.round(random.logNormal(14_000, 1.2) * c.means)), time))
         : atMerchant(c, buy(random, c, merchants, near, time), time)
-      if (!moves && random.chance(0.012)) agenda.push(time + random.between(0.1, 8) * day, { kind: 'refund', of: event, customer: c })
+      if (!moves && random.chance(0.012)) agenda.push(time + random.between(0.1, 8) * aDay, { kind: 'refund', of: event, customer: c })
       yield* emit(event, time, undefined)
     } else if (due.kind === 'refund') {
-      yield* emit({ ...due.of, id: idOf(), kind: 'refund', direction: 'credit', originalId: due.of.id, time: iso(time) }, time, undefined)
+      // Not every till knows which purchase a refund belongs to.
+      const originalId = random.chance(0.5) ? { originalId: due.of.id } : {}
+      yield* emit({ ...due.of, id: idOf(), kind: 'refund', direction: 'credit', ...originalId, time: iso(time) }, time, undefined)
     } else if (due.kind === 'campaign') {
       agenda.push(time + random.exponential() * campaignGap, due)
       const fraud = fraudKinds[random.weighted(kindWeights)]
-      for (const strike of planFraud(fraud, world)) agenda.push(time + strike.after, { kind: 'strike', strike, fraud })
+      for (const strike of planFraud(fraud, world)) agenda.push(time + strike.after * unfolding, { kind: 'strike', strike, fraud })
     } else {
       const { customer, overrides, purchase, transfer: cents } = due.strike
       const made = purchase ? atMerchant(customer, purchase, time) : transfer(customer, cents ?? 100, time)

@@ -15,16 +15,22 @@ const peak = 2 * 1.2 + 0.4
 /** Hours east of Greenwich, near enough for habits. */
 const eastOf = (lon: number) => Math.round(lon / 15)
 
-/** When the customer pays next after `time`: a Poisson process whose pace follows the day and the week (by thinning). */
-export function nextPayment(random: Random, customer: Customer, time: number): number {
+const activeAt = (local: number, owl: number): number => {
+  const hour = Math.floor(local / hourMs) % 24
+  return (rhythm[hour] * (1 - owl) + rhythm[(hour + 12) % 24] * owl) * weekly[(Math.floor(local / dayMs) + 4) % 7]
+}
+
+/** Average days' worth of activity that the hour from `time` on holds, in the middle of Europe. */
+export const activityOfHour = (time: number): number => activeAt(time + hourMs, 0.07) / 24
+
+/** When the customer pays next after `time`: a Poisson process whose pace follows the day and the week (by thinning), unless it is steady. */
+export function nextPayment(random: Random, customer: Customer, time: number, steady: boolean): number {
+  if (steady) return Math.ceil(time + (random.exponential() * dayMs) / customer.pace)
   const meanGap = dayMs / (customer.pace * peak)
   let at = time
   for (;;) {
     at += random.exponential() * meanGap
-    const local = at + eastOf(cities[customer.city].lon) * hourMs
-    const hour = Math.floor(local / hourMs) % 24
-    const day = (Math.floor(local / dayMs) + 4) % 7
-    const active = (rhythm[hour] * (1 - customer.owl) + rhythm[(hour + 12) % 24] * customer.owl) * weekly[day]
+    const active = activeAt(at + eastOf(cities[customer.city].lon) * hourMs, customer.owl)
     if (random.next() * peak < active) return Math.floor(at)
   }
 }

@@ -1,4 +1,6 @@
 /** Everything that `npm start` needs, started in order in one process, and stopped in reverse. */
+import { loadBackend } from '../../models/backend.ts'
+import { installBackend } from '../../models/backend-install.ts'
 import { createCasework } from '../../services/casework/service.ts'
 import { createConsole } from '../../services/console/service.ts'
 import { ensureFirstUser } from '../../services/console/users.ts'
@@ -7,13 +9,14 @@ import { createGateway } from '../../services/gateway/service.ts'
 import { type Bus, createBus } from '../../services/shared/bus.ts'
 import { type Config, readConfig } from '../../services/shared/config.ts'
 import { createDatabase, type Database, ensureDatabase } from '../../services/shared/database.ts'
+import { messageOf } from '../../services/shared/errors.ts'
 import { type Service, startAll, stopAll } from '../../services/shared/lifecycle.ts'
 import { createTenant, type Settings } from '../../services/shared/settings.ts'
 import { createTelemetry, type Telemetry } from '../../services/shared/telemetry.ts'
 import { writeRates } from '../commands/rates.ts'
 import { localSecret } from '../local.ts'
 import { migrate } from '../migrations/migrate.ts'
-import { type Stack, up } from '../stack/stack.ts'
+import { down, type Stack, status, up } from '../stack/stack.ts'
 import { ratesOf } from './rates.ts'
 
 export type Demonstration = {
@@ -35,6 +38,7 @@ const say = (line: string) => process.stderr.write(`assay: ${line}\n`)
 
 /** With `quick` the bank is a new one, and its cases escalate within seconds. */
 export async function startDemonstration(options: { directory: string; quick: boolean }): Promise<Demonstration> {
+  const before = (await status(options.directory)).servers.filter((s) => s.state === 'running').length
   const stack = await up({ directory: options.directory, report: ({ server, message }) => say(server ? `${server}: ${message}` : message) })
   const config = readConfig({
     ASSAY_LOG_LEVEL: 'warn',
@@ -44,6 +48,9 @@ export async function startDemonstration(options: { directory: string; quick: bo
     ...process.env,
   })
   const telemetry = createTelemetry('assay', config.logLevel)
+  await installBackend(say).catch((error: unknown) =>
+    say(`tfjs-node could not be installed, so the WebAssembly backend scores: ${messageOf(error).split('\n')[0]}`),
+  )
   await ensureDatabase(config.sql)
   const database = createDatabase(config.sql)
   const bus = createBus(config.kafka, { name: 'assay-start', telemetry })
@@ -67,7 +74,7 @@ export async function startDemonstration(options: { directory: string; quick: bo
     const services: Service[] = [createDetector(config, telemetry), createCasework(config, telemetry), gateway, board]
     await startAll(services)
     parts.push(...services)
-    const [row] = await database.query<{ manifest: string }>('SELECT manifest FROM models ORDER BY version DESC LIMIT 1')
+    const backend = await loadBackend()
     return {
       stack,
       config,
@@ -79,8 +86,12 @@ export async function startDemonstration(options: { directory: string; quick: bo
       consoleUrl: board.url(),
       gatewayUrl: gateway.url(),
       login,
-      backend: row ? 'tensorflow' : '',
-      stop: () => stopAll(parts),
+      backend: backend === 'node' ? 'tfjs-node 4.22.0' : 'tfjs-backend-wasm 4.22.0',
+      stop: async () => {
+        await stopAll(parts)
+        // A run that ends leaves nothing behind; one that was watched leaves its servers, so that the next begins at once.
+        if (options.quick && before === 0) await down(options.directory)
+      },
     }
   } catch (error) {
     await stopAll(parts).catch(() => undefined)

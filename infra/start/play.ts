@@ -64,26 +64,24 @@ export function play(options: PlayOptions): Play {
     }
   }
   const run = async () => {
-    const live = rate !== undefined
-    const events = simulate({ seed, tenant, transactions, ...(live ? { start: Date.now(), live: { rate } } : {}) })
+    const most = rate === undefined ? batchSize : Math.max(1, Math.min(batchSize, Math.round(rate / 20)))
+    // At a rate the bank has as many customers as spread it over 25 days, however long it is watched.
+    const customers = rate === undefined ? {} : { customers: Math.max(500, Math.round(transactions / 27)) }
     let batch: SimulatedEvent[] = []
-    for (const event of events) {
+    for (const event of simulate({ seed, tenant, transactions, ...customers })) {
       if (stopped) return
-      if (live && event.topic !== 'parties' && event.at > Date.now()) {
-        await send(batch)
-        batch = []
-        await new Promise((resolve) => setTimeout(resolve, Math.min(5000, event.at - Date.now())))
-      }
       if (event.topic === 'transactions' && state.firstSentAt === 0) {
         await send(batch)
         batch = []
         state.firstSentAt = Date.now()
       }
       batch.push(event)
-      if (batch.length >= batchSize) {
-        await send(batch)
-        batch = []
-      }
+      if (batch.length < (state.firstSentAt === 0 ? batchSize : most)) continue
+      await send(batch)
+      batch = []
+      if (rate === undefined || state.firstSentAt === 0) continue
+      const ahead = ((state.sent.transactions + state.sent.resends) / rate) * 1000 - (Date.now() - state.firstSentAt)
+      if (ahead > 0) await new Promise((resolve) => setTimeout(resolve, ahead))
     }
     await send(batch)
   }

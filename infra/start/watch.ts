@@ -26,7 +26,7 @@ export async function watch(demonstration: Demonstration, options: Watch): Promi
         bus,
         tenant,
         seed: options.seed,
-        transactions: options.transactions ?? Number.MAX_SAFE_INTEGER,
+        transactions: options.transactions ?? options.rate * 10_000,
         rate: options.rate,
         keepIds: false,
       })
