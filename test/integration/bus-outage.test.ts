@@ -70,7 +70,14 @@ async function outage() {
   const [patient, hasty, late] = [busOn(broker.address, 60_000), busOn(broker.address, 1000), busOn(broker.address, 60_000)]
   await Promise.all([patient.start(), hasty.start()])
   const topic = unique('test.')
-  await (await patient.admin()).createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 1, replicationFactor: 1 }] })
+  const admin = await patient.admin()
+  await admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions: 1, replicationFactor: 1 }] })
+  await eventually('the topic', () =>
+    admin.fetchTopicMetadata({ topics: [topic] }).then(
+      ({ topics }) => (topics[0].partitions[0]?.leader ?? -1) >= 0,
+      () => false,
+    ),
+  )
   const [steady, newcomer] = [reader(patient, topic), reader(late, topic)]
   await steady.consumption.start()
   const send = (bus: Bus, value: string) => bus.send([{ topic, key: 'k', value }])

@@ -29,8 +29,15 @@ afterAll(async () => {
 async function newTopic(partitions = 1): Promise<string> {
   const topic = unique('test.')
   const admin = await bus.admin()
-  await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: partitions, replicationFactor: 1 }] })
+  // kafkajs's own waiting for leaders gives up when the broker does not know yet what it has just made.
+  await admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions: partitions, replicationFactor: 1 }] })
   made.push(topic)
+  await eventually(`a leader of ${topic}`, () =>
+    admin.fetchTopicMetadata({ topics: [topic] }).then(
+      ({ topics }) => topics[0].partitions.length === partitions && topics[0].partitions.every((p) => p.leader >= 0),
+      () => false,
+    ),
+  )
   return topic
 }
 
