@@ -68,11 +68,12 @@ export async function readModel(directory: string): Promise<{ manifest: Manifest
   } catch (error) {
     throw corrupt(`manifest.json is not JSON (${messageOf(error)})`, error)
   }
+  if (!Array.isArray(manifest?.features)) throw corrupt('manifest.json names no features')
   for (const [name, bytes] of [
     [files[0], topology],
     [files[1], weights],
   ] as const) {
-    if (sha(bytes) !== manifest.sha256[name]) throw corrupt(`${name} does not have the checksum that the manifest names`)
+    if (sha(bytes) !== manifest.sha256?.[name]) throw corrupt(`${name} does not have the checksum that the manifest names`)
   }
   const { modelTopology, weightsManifest } = JSON.parse(topology.toString()) as {
     modelTopology: object

@@ -15,7 +15,7 @@ const version = '4.22.0'
 const wheel = 'tensorflow_cpu==2.15.1'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const cacheDirectory = () =>
-  join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'assay', `tfjs-node-${version}-abi${process.versions.modules}`)
+  join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'assay', `tfjs-node-${version}-abi${process.versions.modules}`)
 const target = join(root, 'node_modules/@tensorflow/tfjs-node')
 
 function run(command: string, args: string[], cwd: string): Promise<void> {

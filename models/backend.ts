@@ -19,6 +19,9 @@ let loaded: Promise<BackendName> | undefined
 
 async function loadNative(): Promise<void> {
   putBack()
+  // Else it says at each start that the platform was set before, and what the processor could do.
+  tf.enableProdMode()
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2'
   // The library tells at each start which instructions it was not built for.
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2'
   require('@tensorflow/tfjs-node')
@@ -35,7 +38,7 @@ async function loadWasm(): Promise<void> {
 /** Loads a backend, once a process: `auto` takes the native one if it is there. `warn` hears once when it is not. */
 export function loadBackend(
   wanted: 'auto' | BackendName = 'auto',
-  warn: (message: string) => void = () => undefined,
+  warn: (message: string) => void = (message) => process.emitWarning(message),
 ): Promise<BackendName> {
   loaded ??= (async () => {
     if (wanted !== 'wasm') {

@@ -69,7 +69,7 @@ function folded(profile: Profile, c: Case): Float32Array {
   profile.fold(entryFor(c), out, 0)
   return out
 }
-const valueOf = (vector: Float32Array, name: string) => vector[indexOf(name)]
+const featureOf = (vector: Float32Array, name: string) => vector[indexOf(name)]
 
 describe('a profile', () => {
   it('gives what a slow, obvious fold over the whole history gives, for any order of arrival', () => {
@@ -128,7 +128,7 @@ describe('a profile', () => {
     for (const c of [...cases].reverse()) reversed.insert(entryFor(c))
     const next = { transaction: payment(), time: noon + 2000 * 1000 }
     expect(inOrder.size).toBe(mostEntries)
-    expect(valueOf(folded(inOrder, next), 'count_30d')).toBe(mostEntries + 1)
+    expect(featureOf(folded(inOrder, next), 'count_30d')).toBe(mostEntries + 1)
     expect([...folded(reversed, next)]).toEqual([...folded(inOrder, next)])
   })
 
@@ -137,7 +137,7 @@ describe('a profile', () => {
     for (let i = 0; i < 8; i++) profile.insert(entryFor({ transaction: payment(), time: noon - 100 * day + i }))
     for (let i = 0; i < 8; i++) profile.insert(entryFor({ transaction: payment(), time: noon + i }))
     profile.insert(entryFor({ transaction: payment(), time: noon - 200 * day }))
-    expect(valueOf(folded(profile, { transaction: payment(), time: noon + 9 }), 'count_30d')).toBe(9)
+    expect(featureOf(folded(profile, { transaction: payment(), time: noon + 9 }), 'count_30d')).toBe(9)
   })
 
   it('takes a transaction once, remembers its id, and tells others', () => {
@@ -156,14 +156,14 @@ describe('a profile', () => {
     profile.addOutcome(noon, 'declined', 'a')
     profile.addOutcome(noon + 1, 'blocked', 'b')
     profile.addOutcome(noon, 'approved', 'c')
-    const at = (time: number) => valueOf(folded(profile, { transaction: payment(), time }), 'declined_outcomes_24h')
+    const at = (time: number) => featureOf(folded(profile, { transaction: payment(), time }), 'declined_outcomes_24h')
     expect([at(noon - 1), at(noon), at(noon + 1), at(noon + day), at(noon + day + 1)]).toEqual([0, 1, 2, 1, 0])
   })
 
   it('tells night by the zone of the home, over the change to summer time', () => {
     const profile = new Profile()
     profile.setCustomer({ lat: null, lon: null, zone: 'Europe/Berlin', opened: null })
-    const night = (iso: string) => valueOf(folded(profile, { transaction: payment(), time: Date.parse(iso) }), 'night')
+    const night = (iso: string) => featureOf(folded(profile, { transaction: payment(), time: Date.parse(iso) }), 'night')
     expect(night('2026-03-28T04:30:00Z')).toBe(1)
     expect(night('2026-03-29T04:30:00Z')).toBe(0)
   })

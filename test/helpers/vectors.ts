@@ -1,0 +1,20 @@
+/** Feature vectors as a simulated bank would give them. */
+import { simulate } from '../../infra/simulator/simulate.ts'
+import { foldStream } from '../../models/dataset.ts'
+import { width } from '../../models/features.ts'
+
+/** `rows` vectors of `width`, the last of a few thousand, so that customers have a history. */
+export function someVectors(rows: number): Float32Array {
+  const all = 3000
+  const stream = simulate({
+    seed: 77,
+    tenant: 'test',
+    transactions: all,
+    customers: 100,
+    days: 30,
+    start: Date.UTC(2025, 0, 6),
+    resends: 0,
+  })
+  const { features, rows: made } = foldStream(stream, all)
+  return features.slice((made - rows) * width, made * width)
+}
