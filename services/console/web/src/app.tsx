@@ -1,0 +1,29 @@
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useEffect } from 'react'
+import type { Me } from '../../api.ts'
+import { whoAmI } from './client.ts'
+import { Desk } from './desk.tsx'
+import { openLive } from './live.ts'
+import { Login } from './login.tsx'
+
+/** The login, or the desk of who is logged in. */
+export function App() {
+  const session = useQuery({ queryKey: ['session'], queryFn: whoAmI, refetchInterval: 60_000 })
+  if (session.isPending) return <div className="splash">Assay</div>
+  if (session.isError && !session.data)
+    return (
+      <div className="splash">
+        <p>{session.error.message}</p>
+        <button type="button" onClick={() => void session.refetch()}>
+          Try again
+        </button>
+      </div>
+    )
+  return session.data ? <LiveDesk me={session.data} /> : <Login />
+}
+
+function LiveDesk({ me }: { me: Me }) {
+  const queryClient = useQueryClient()
+  useEffect(() => openLive(queryClient), [queryClient])
+  return <Desk me={me} />
+}
