@@ -1,8 +1,8 @@
 /** `npm run assay -- simulate`: plays a simulated bank to a file, to Kafka or to the gateway. */
-
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
-import { Command, Option } from 'commander'
+import { setTimeout } from 'node:timers/promises'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { createBus } from '../services/shared/bus.ts'
 import { AssayError } from '../services/shared/errors.ts'
 import { tenantTopic, topics } from '../services/shared/events.ts'
@@ -19,6 +19,7 @@ type Options = {
   transactions: number
   customers?: number
   days?: number
+  start?: number
   resends: number
   fraudRate: number
   rate?: number
@@ -32,7 +33,13 @@ type Sink = { send(events: readonly SimulatedEvent[]): Promise<void>; end(): Pro
 
 const number = (text: string) => {
   const value = Number(text)
-  if (!(value >= 0)) throw new Error(`'${text}' is not a number`)
+  if (text.trim() === '' || !(value >= 0)) throw new InvalidArgumentError('It is not a number of 0 or more.')
+  return value
+}
+
+const instant = (text: string) => {
+  const value = Date.parse(text)
+  if (Number.isNaN(value)) throw new InvalidArgumentError('It is not a time such as 2026-03-01T00:00:00Z.')
   return value
 }
 
@@ -102,29 +109,25 @@ async function kafkaSink(): Promise<Sink> {
   }
 }
 
-/** Events go to the gateway's paths in their order, as arrays of one kind. */
+/** Events go to the gateway's paths in their order, as NDJSON; the first line that it did not take ends the play. */
 function gatewaySink(address: string, key: string): Sink {
-  const post = async (topic: string, events: readonly unknown[]) => {
+  const post = async (topic: string, events: readonly SimulatedEvent[]) => {
     const response = await fetch(`${address}/v1/${topic}`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
-      body: JSON.stringify(events),
+      headers: { 'content-type': 'application/x-ndjson', authorization: `Bearer ${key}` },
+      body: events.map((e) => `${JSON.stringify(e.event)}\n`).join(''),
     })
-    if (!response.ok)
-      throw new AssayError(
-        'gateway_refused',
-        `the gateway answered ${response.status} to ${topic}: ${(await response.text()).slice(0, 500)}`,
-      )
+    const answer = await response.text()
+    const wrong = response.ok ? answer.split('\n').find((line) => /"status":"(refused|not_taken)"/.test(line)) : answer
+    if (wrong !== undefined)
+      throw new AssayError('gateway_refused', `the gateway answered ${response.status} to ${topic}: ${wrong.slice(0, 500)}`)
   }
   return {
     async send(events) {
       for (let from = 0; from < events.length; ) {
         let to = from
         while (to < events.length && events[to].topic === events[from].topic) to++
-        await post(
-          events[from].topic,
-          events.slice(from, to).map((e) => e.event),
-        )
+        await post(events[from].topic, events.slice(from, to))
         from = to
       }
     },
@@ -150,6 +153,7 @@ async function run(o: Options): Promise<void> {
   let said = began
   let batch: SimulatedEvent[] = []
   const flush = async () => {
+    if (batch.length === 0) return
     await sink.send(batch)
     batch = []
     if (Date.now() - said < 2000) return
@@ -157,6 +161,7 @@ async function run(o: Options): Promise<void> {
     process.stderr.write(`${counts.transactions} of ${o.transactions} transactions\n`)
   }
   const { seed, tenant, transactions, resends, fraudRate } = o
+  const live = o.to !== 'file' && o.rate ? { rate: o.rate } : undefined
   for (const event of simulate({
     seed,
     tenant,
@@ -165,18 +170,20 @@ async function run(o: Options): Promise<void> {
     fraudRate,
     ...(o.customers ? { customers: o.customers } : {}),
     ...(o.days ? { days: o.days } : {}),
+    ...(o.start ? { start: o.start } : {}),
+    ...(live ? { live } : {}),
   })) {
+    if (live && event.at > Date.now()) {
+      await flush()
+      await setTimeout(event.at - Date.now())
+    }
     batch.push(event)
     counts[event.topic === 'transactions' && event.resend ? 'resends' : event.topic]++
     if (event.fraud) {
       counts.frauds++
       truth?.write(`${JSON.stringify({ id: (event.event as { id: string }).id, fraud: event.fraud })}\n`)
     }
-    if (batch.length < (o.rate ? Math.max(1, Math.min(500, o.rate / 20)) : 1000)) continue
-    await flush()
-    if (!o.rate) continue
-    const ahead = (counts.transactions / o.rate) * 1000 - (Date.now() - began)
-    if (ahead > 0) await new Promise((resolve) => setTimeout(resolve, ahead))
+    if (batch.length >= 1000) await flush()
   }
   await flush()
   await sink.end()
@@ -208,7 +215,8 @@ export const simulateCommand = (): Command =>
     .option('--days <number>', 'days over which they are spread (default: as the habits come)', number)
     .option('--resends <share>', 'share that is sent twice', number, 0.01)
     .option('--fraud-rate <share>', 'share that is fraud', number, 0.005)
-    .option('--rate <number>', 'transactions a second (default: as fast as it can)', number)
+    .option('--start <time>', 'when it begins (default: so that it ends now)', instant)
+    .option('--rate <number>', 'to Kafka or the gateway: transactions a second, with times of now (default: as fast as it can)', number)
     .option('--gateway <url>', 'address of the gateway', 'http://127.0.0.1:8400')
     .option('--key <key>', 'API key for the gateway')
     .option('--json', 'print the summary as JSON')
