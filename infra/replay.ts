@@ -149,7 +149,7 @@ on that day; a file of years ago is decided like today's. Kafka deletes what is 
 retention of the bank's topics as far as the file needs and says so. Replay history into a bank of its own. The gateway takes time for what
 it is, and refuses what is older than the bank's limit: use it for recent files, with a key in ASSAY_API_KEY.
 
-The map is JSON: "format" csv or ndjson, "transaction" with a source for each field (column, template or constant; values, format, zone, decimal, unit, type),
+The map is JSON: "format" csv or ndjson, "transaction" with a source for each field (column, template or constant; values, format, zone, decimal, unit, round, type),
 and "label" to send what the file knows of fraud as labels, so many days after the transaction. infra/replay/maps/handbook.json is one.
 
 Rejected rows go to a file, a JSON object a line, with the row's line number and every reason. Rows read = sent + rejected, always.

@@ -20,6 +20,9 @@ const Source = Type.Object(
     zone: Type.Optional(Type.String({ description: 'IANA zone of times without one; UTC unless given' })),
     decimal: Type.Optional(Type.Enum(['.', ','], { description: 'What stands before the minor units of an amount' })),
     unit: Type.Optional(Type.Enum(['major', 'minor'], { description: 'What an amount counts; major unless given' })),
+    round: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 4, description: 'Decimal places of an amount that a program wrote from binary floating point' }),
+    ),
     type: Type.Optional(Type.Enum(['text', 'number', 'boolean'], { description: 'What the field is; text unless given' })),
   },
   { additionalProperties: false },

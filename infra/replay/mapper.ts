@@ -15,6 +15,10 @@ const day = 86_400_000
 /** A decimal with what follows its last digit other than zero cut off: 146.500 and 146.5 are the same amount. */
 const withoutTrailingZeros = (text: string): string => (text.includes('.') ? text.replace(/\.?0+$/, '') : text)
 
+/** 85.64999999999999 was 85.65 before a program multiplied it. */
+const rounded = (text: string, places: number | undefined): string =>
+  places !== undefined && /^\d{1,12}\.\d+$/.test(text) ? Number(text).toFixed(places) : text
+
 function textReader(source: Source): (row: Row) => string | undefined {
   const { column, template } = source
   if (column !== undefined) return (row) => row(column)?.trim() || undefined
@@ -53,7 +57,9 @@ function reader(field: string, source: Source): Reader {
     }
     if (field === 'amount') {
       const plain = source.decimal === ',' ? given.replace(',', '.') : given
-      return { value: source.unit === 'minor' && /^\d{1,16}$/.test(plain) ? Number(plain) : withoutTrailingZeros(plain) }
+      return {
+        value: source.unit === 'minor' && /^\d{1,16}$/.test(plain) ? Number(plain) : withoutTrailingZeros(rounded(plain, source.round)),
+      }
     }
     if (source.type === 'number')
       return Number.isFinite(Number(given)) ? { value: Number(given) } : { reason: `${field}: '${shown}' is not a number` }

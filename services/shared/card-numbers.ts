@@ -24,8 +24,8 @@ export function isCardNumber(text: string): boolean {
   return isIssued(digits) && passesLuhn(digits)
 }
 
-/** A run of digits alone; then digits in groups, or with the zero bytes of UTF-16 between them. */
-const patterns = [/(?<!\d)\d{13,19}(?!\d)/g, /(?<!\d)\d(?:[ \-\0]{0,3}\d){12,18}(?!\d)/g]
+/** Not the places of a decimal number. A run of digits alone; then digits in groups, or with the zero bytes of UTF-16 between them. */
+const patterns = [/(?<!\d|\d\.)\d{13,19}(?!\d)/g, /(?<!\d|\d\.)\d(?:[ \-\0]{0,3}\d){12,18}(?!\d)/g]
 
 /** Whether a card number stands anywhere in the text. */
 export const holdsCardNumber = (text: string): boolean =>

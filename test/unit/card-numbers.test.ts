@@ -43,6 +43,10 @@ describe('card numbers', () => {
     )
   })
 
+  it('are not the places of a decimal number', () => {
+    expect(maskCardNumbersInText(`{"lat":52.${visa}}`)).toBe(`{"lat":52.${visa}}`)
+  })
+
   it('are masked in bytes of any encoding without changing another byte', () => {
     const utf16 = Buffer.from(`"${visa}"`, 'utf16le')
     expect(maskCardNumbers(utf16).toString('utf16le')).toBe('"************1111"')

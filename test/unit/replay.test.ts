@@ -84,6 +84,12 @@ describe('a map', () => {
     })
   })
 
+  it('rounds amounts that a program wrote from binary floating point, where it is told to', () => {
+    const map = { ...base, transaction: { ...base.transaction, amount: { column: 'amount', round: 2 } } }
+    expect(mapRow({ ...good, amount: '85.64999999999999' }, map)).toMatchObject({ fields: { amount: '85.65' } })
+    expect(mapRow({ ...good, amount: '85.64999999999999' })).toMatchObject({ fields: { amount: '85.64999999999999' } })
+  })
+
   it('gives every reason why a row cannot be one', () => {
     expect(mapRow({ ...good, type: 'X', time: 'noon', lat: 'north' })).toEqual({
       reasons: [
