@@ -68,7 +68,7 @@ export async function startDemonstration(options: { directory: string; quick: bo
       partitions: 4,
       settings: options.quick ? hasty : {},
     })
-    const login = await ensureFirstUser(database)
+    const login = options.quick ? undefined : await ensureFirstUser(database)
     const gateway = createGateway(config, telemetry)
     const board = createConsole(config, telemetry)
     const services: Service[] = [createDetector(config, telemetry), createCasework(config, telemetry), gateway, board]

@@ -1,0 +1,30 @@
+/** `npm run assay -- <command>`: what an operator, an integration engineer and a data scientist do from the command line. */
+import { Command } from 'commander'
+import { backendCommand } from '../models/backend-install.ts'
+import { messageOf } from '../services/shared/errors.ts'
+import { deadLettersCommand } from './commands/dead-letters.ts'
+import { migrateCommand } from './commands/migrate.ts'
+import { progressCommand } from './commands/progress.ts'
+import { ratesCommand } from './commands/rates.ts'
+import { replayCommand } from './replay.ts'
+import { simulateCommand } from './simulate.ts'
+import { keysCommand, tenantsCommand } from './tenants.ts'
+import { usersCommand } from './users.ts'
+
+const program = new Command('npm run assay --')
+  .description('Assay from the command line. Addresses come from the environment, else from the local stack in .assay/.')
+  .addCommand(migrateCommand())
+  .addCommand(tenantsCommand())
+  .addCommand(keysCommand())
+  .addCommand(usersCommand())
+  .addCommand(ratesCommand())
+  .addCommand(simulateCommand())
+  .addCommand(replayCommand())
+  .addCommand(deadLettersCommand())
+  .addCommand(progressCommand())
+  .addCommand(backendCommand())
+
+await program.parseAsync().catch((error: unknown) => {
+  process.stderr.write(`assay: ${messageOf(error)}\n`)
+  process.exitCode = 1
+})
