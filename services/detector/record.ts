@@ -45,7 +45,8 @@ const insertOf = (rows: number): string => {
 }
 
 /** Numbers go as text, since mysql2 sends a number as DOUBLE and TiDB then plans anew each time. */
-async function insertDecided(connection: PoolConnection, rows: readonly Decided[], featureSet: Buffer): Promise<void> {
+/** Inserts decided transactions by one prepared statement for each power of two. */
+export async function insertDecided(connection: PoolConnection, rows: readonly Decided[], featureSet: Buffer): Promise<void> {
   for (let from = 0; from < rows.length; ) {
     let n = largest
     while (n > rows.length - from) n >>= 1

@@ -1,0 +1,125 @@
+/** A bank for one run: its own database, topics and groups, so that no run sees another's. */
+import { randomBytes } from 'node:crypto'
+import { writeRates } from '../infra/commands/rates.ts'
+import { migrate } from '../infra/migrations/migrate.ts'
+import { simulate } from '../infra/simulator/simulate.ts'
+import { ratesOf } from '../infra/start/rates.ts'
+import { type Bus, createBus, type Outgoing } from '../services/shared/bus.ts'
+import { type Config, readConfig } from '../services/shared/config.ts'
+import { createDatabase, type Database, ensureDatabase } from '../services/shared/database.ts'
+import { tenantTopic, topics } from '../services/shared/events.ts'
+import { createTenant } from '../services/shared/settings.ts'
+import { createTelemetry } from '../services/shared/telemetry.ts'
+
+export type Bank = { config: Config; database: Database; bus: Bus; tenant: string; close(): Promise<void> }
+
+/** Makes the bank on the servers that `env` names; `close` drops what it made. */
+export async function createBank(env: Record<string, string | undefined>): Promise<Bank> {
+  const mark = randomBytes(4).toString('hex')
+  const config = readConfig({
+    ASSAY_SECRET: randomBytes(32).toString('hex'),
+    ...env,
+    ASSAY_DATABASE: `assay_bench_${mark}`,
+    ASSAY_GROUP: `bench-${mark}`,
+    ASSAY_LOG_LEVEL: 'silent',
+    ASSAY_HEALTH_PORT: '0',
+  })
+  await ensureDatabase(config.sql)
+  const database = createDatabase(config.sql)
+  await migrate(database)
+  const bus = createBus(config.kafka, { name: `bench-${mark}`, telemetry: createTelemetry('bench', 'silent') })
+  await bus.start()
+  await bus.ensureInnerTopics()
+  await writeRates(database, ratesOf(new Date()))
+  const tenant = `bench-${mark}`
+  await createTenant(database, bus, { tenant, partitions: 4 })
+  return {
+    config,
+    database,
+    bus,
+    tenant,
+    async close() {
+      await database.execute(`DROP DATABASE IF EXISTS \`${config.sql.database}\``)
+      await database.stop()
+      await bus.stop()
+    },
+  }
+}
+
+export type Stream = { transactions: Outgoing[]; parties: Outgoing[]; distinct: number }
+
+/** The stream of a run, made before anything is timed: transactions with 1 % resends, and who the customers are. */
+export function streamOf(tenant: string, count: number, seed: number): Stream {
+  const stream: Stream = { transactions: [], parties: [], distinct: 0 }
+  for (const e of simulate({ seed, tenant, transactions: count })) {
+    if (e.topic !== 'transactions' && e.topic !== 'parties') continue
+    const record = {
+      topic: tenantTopic(tenant, e.topic),
+      key: (topics[e.topic].key as (x: unknown) => string)(e.event),
+      value: JSON.stringify(e.event),
+    }
+    if (e.topic === 'parties') stream.parties.push(record)
+    else {
+      stream.transactions.push(record)
+      if (!e.resend) stream.distinct++
+    }
+  }
+  return stream
+}
+
+/** Puts records into Kafka, a thousand at a time. */
+export async function load(bus: Bus, records: readonly Outgoing[]): Promise<void> {
+  for (let from = 0; from < records.length; from += 1000) await bus.send(records.slice(from, from + 1000))
+}
+
+/** Records in a topic by now. */
+export async function sizeOf(bus: Bus, topic: string): Promise<number> {
+  const admin = await bus.admin()
+  return (await admin.fetchTopicOffsets(topic)).reduce((sum, o) => sum + Number(o.high), 0)
+}
+
+/** Looks every 50 ms until the topic holds so many records; throws after `seconds`. */
+export async function waitForSize(bus: Bus, topic: string, records: number, seconds: number): Promise<void> {
+  const deadline = Date.now() + seconds * 1000
+  for (;;) {
+    const size = await sizeOf(bus, topic)
+    if (size >= records) return
+    if (Date.now() > deadline) throw new Error(`${topic} holds ${size} of ${records} records after ${seconds} s`)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+/** Reads a topic to its end: time of the first and the last record, and how many distinct ids there are. */
+export async function readTopic(
+  bus: Bus,
+  topic: string,
+  group: string,
+): Promise<{ first: number; last: number; ids: number; records: number }> {
+  const end = await sizeOf(bus, topic)
+  const ids = new Set<string>()
+  let first = Number.POSITIVE_INFINITY
+  let last = 0
+  let records = 0
+  let done: () => void = () => undefined
+  const finished = new Promise<void>((resolve) => {
+    done = resolve
+  })
+  const reading = bus.consume({
+    group,
+    topics: [topic],
+    fromBeginning: true,
+    each: async (batch) => {
+      for (const r of batch) {
+        records++
+        first = Math.min(first, r.timestamp)
+        last = Math.max(last, r.timestamp)
+        ids.add((JSON.parse((r.value as Buffer).toString()) as { id: string }).id)
+      }
+      if (records >= end) done()
+    },
+  })
+  await reading.start()
+  await finished
+  await reading.stop()
+  return { first, last, ids: ids.size, records }
+}

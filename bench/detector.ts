@@ -1,0 +1,31 @@
+/** The detector as a process of its own, as in production. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { Config } from '../services/shared/config.ts'
+
+/** Starts it; `flags` go to Node. */
+export function spawnDetector(config: Config, flags: readonly string[] = []): ChildProcess {
+  const { user, password, host, port } = config.sql
+  return spawn(process.execPath, [...flags, 'infra/bootstrap.mjs', 'services/detector/main.ts'], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: {
+      ...process.env,
+      ASSAY_KAFKA: config.kafka.join(','),
+      ASSAY_TIDB: `mysql://${encodeURIComponent(user)}:${encodeURIComponent(password)}@${host}:${port}`,
+      ASSAY_DATABASE: config.sql.database,
+      ASSAY_REDIS: config.redis,
+      ASSAY_GROUP: config.group,
+      ASSAY_SECRET: config.tokenKey,
+      ASSAY_HEALTH_PORT: '0',
+      ASSAY_LOG_LEVEL: 'error',
+    },
+  })
+}
+
+/** Ends it as an operator would, and waits. */
+export const endDetector = (child: ChildProcess): Promise<void> =>
+  new Promise((resolve) => {
+    if (child.exitCode !== null) return resolve()
+    child.once('exit', () => resolve())
+    child.kill('SIGTERM')
+    setTimeout(() => child.kill('SIGKILL'), 10_000).unref()
+  })

@@ -1,0 +1,59 @@
+/** `npm run bench`: what Assay reaches on this machine, beside yardsticks taken in the same run. */
+import { Command } from 'commander'
+import { down, status, up } from '../infra/stack/stack.ts'
+import { messageOf } from '../services/shared/errors.ts'
+import { type Report, throughput } from './throughput.ts'
+
+const whole = (text: string) => {
+  if (!/^\d+$/.test(text)) throw new Error(`'${text}' is not a whole number`)
+  return Number(text)
+}
+
+function print(report: Report): void {
+  const lines = [`${report.sql}; ${JSON.stringify(report.conditions)}`, '']
+  for (const r of report.results) {
+    const rate = r.perSecond ? `${r.perSecond.min} / ${r.perSecond.median} / ${r.perSecond.max} a second` : ''
+    const shares = r.shareOfKafka === undefined ? '' : `  ${r.shareOfKafka} of kafkajs, ${r.shareOfInsert} of the insert`
+    const cpu = r.cpuUs
+      ? `\n${''.padEnd(34)}CPU µs a transaction: ${Object.entries(r.cpuUs)
+          .map(([n, us]) => `${n} ${us}`)
+          .join(', ')}; peak ${r.rssPeakMb} MB`
+      : ''
+    const l = r.latencyMs
+    lines.push(
+      `${r.name.padEnd(34)}${rate}${l ? `p50 ${l.p50}, p95 ${l.p95}, p99 ${l.p99}, p99.9 ${l.p999}, max ${l.max} ms (${r.decided} of ${r.sent})` : ''}${shares}${cpu}`,
+    )
+  }
+  for (const t of report.targets) lines.push(`${t.met ? 'met    ' : 'NOT MET'} ${t.name}: ${t.value} (at least ${t.atLeast}, aim ${t.aim})`)
+  process.stdout.write(`${lines.join('\n')}\n`)
+}
+
+const program = new Command('npm run bench --').description('Measures Assay beside yardsticks of the same run.')
+program
+  .command('throughput')
+  .description('a backlog decided, recorded and published, beside kafkajs alone and the insert alone; then the latency at 1,000 a second')
+  .option('--transactions <number>', 'transactions in the backlog', whole, 100_000)
+  .option('--runs <number>', 'how often', whole, 3)
+  .option('--seconds <number>', 'length of the latency run; 0 leaves it out', whole, 20)
+  .option('--quick', '20,000 transactions, once, 5 seconds')
+  .option('--json', 'print the report as JSON on the last line')
+  .addHelpText('after', '\nExamples:\n  npm run bench -- throughput\n  ASSAY_SQL=tidb npm run bench -- throughput --json')
+  .action(async (options: { transactions: number; runs: number; seconds: number; quick?: boolean; json?: boolean }) => {
+    const directory = '.assay/bench'
+    const before = (await status(directory)).servers.filter((s) => s.state === 'running').length
+    const stack = await up({ directory, report: ({ message }) => process.stderr.write(`${message}\n`) })
+    try {
+      const sized = options.quick ? { transactions: 20_000, runs: 1, seconds: 5 } : options
+      const report = await throughput({ ...sized, env: { ...process.env, ...stack.env }, servers: stack.servers })
+      print(report)
+      if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`)
+      process.exitCode = report.targets.every((t) => t.met) ? 0 : 1
+    } finally {
+      if (before === 0) await down(directory, { erase: true })
+    }
+  })
+
+await program.parseAsync().catch((error: unknown) => {
+  process.stderr.write(`bench: ${messageOf(error)}\n`)
+  process.exitCode = 1
+})
