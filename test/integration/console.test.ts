@@ -1,0 +1,138 @@
+import { expect, onTestFinished, test } from 'vitest'
+import { createConsole } from '../../services/console/service.ts'
+import { addUser, ensureFirstUser, setPassword } from '../../services/console/users.ts'
+import { takeAlert } from '../../services/shared/cases.ts'
+
+import { type Label, tenantTopic } from '../../services/shared/events.ts'
+import { alert } from '../helpers/alerts.ts'
+import { type Bank, bank } from '../helpers/bank.ts'
+import { eventually, testTelemetry, testTenant } from '../helpers/servers.ts'
+import { collect, valuesOf } from '../helpers/topics.ts'
+
+const password = 'a password of theirs'
+
+type Desk = {
+  b: Bank
+  url: string
+  call(method: string, path: string, options?: Call): Promise<Response>
+  login(name: string): Promise<string>
+}
+type Call = { cookie?: string; body?: unknown; headers?: Record<string, string> }
+
+async function desk(): Promise<Desk> {
+  const b = await bank()
+  const service = createConsole(b.config, testTelemetry())
+  onTestFinished(() => service.stop())
+  await service.start()
+  const url = service.url()
+  const call: Desk['call'] = (method, path, { cookie, body, headers } = {}) =>
+    fetch(url + path, {
+      method,
+      headers: { ...(cookie ? { cookie } : {}), ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+  const login = async (name: string) => {
+    const response = await call('POST', '/api/session', { body: { name, password } })
+    expect(response.status).toBe(200)
+    return String(response.headers.get('set-cookie')).split(';')[0]
+  }
+  return { b, url, call, login }
+}
+
+test('the session is a strict cookie that scripts cannot read, and another password ends it', async () => {
+  const { b, call, login } = await desk()
+  await addUser(b.database, { name: 'ada', role: 'analyst', tenant: b.name, password })
+  const response = await call('POST', '/api/session', { body: { name: 'ada', password } })
+  expect(response.headers.get('set-cookie')).toMatch(/HttpOnly.*SameSite=Strict/)
+  const cookie = await login('ada')
+  expect((await call('GET', '/api/session', { cookie })).status).toBe(200)
+  expect((await call('GET', '/api/session', { cookie: `${cookie.slice(0, -3)}AAA` })).status).toBe(401)
+  await setPassword(b.database, 'ada', 'quite another password')
+  expect((await call('GET', '/api/session', { cookie })).status).toBe(401)
+})
+
+test('without a session nothing is told, and the page of another site cannot send anything', async () => {
+  const { b, call, login } = await desk()
+  await addUser(b.database, { name: 'ada', role: 'lead', tenant: b.name, password })
+  for (const path of ['/api/cases', '/api/live', `/api/cases/${b.name}/x`, '/api/session'])
+    expect((await call('GET', path)).status, path).toBe(401)
+  const cookie = await login('ada')
+  const foreign = await call('POST', `/api/cases/${b.name}/x/claim`, { cookie, body: {}, headers: { origin: 'https://elsewhere.example' } })
+  expect(foreign.status).toBe(403)
+  const form = await call('POST', `/api/cases/${b.name}/x/claim`, { cookie, headers: { 'content-type': 'text/plain' } })
+  expect(form.status).toBe(415)
+})
+
+test('wrong passwords are refused alike for names that exist and that do not, and run into a limit', async () => {
+  const { b, call } = await desk()
+  await addUser(b.database, { name: 'ada', role: 'analyst', tenant: null, password })
+  const attempt = (name: string) => call('POST', '/api/session', { body: { name, password: 'wrong' } })
+  const [known, unknown] = await Promise.all([attempt('ada').then((r) => r.json()), attempt('nobody').then((r) => r.json())])
+  expect(known).toEqual(unknown)
+  const statuses: number[] = []
+  for (let i = 0; i < 9; i++) statuses.push((await attempt('ada')).status)
+  expect(statuses.at(-1)).toBe(429)
+})
+
+test("an analyst of one bank neither sees nor touches another bank's cases", async () => {
+  const { b, call, login } = await desk()
+  const other = await testTenant(b.database, b.bus)
+  await addUser(b.database, { name: 'ada', role: 'analyst', tenant: b.name, password })
+  const own = await takeAlert(b.database, alert(b.name, 'anna', 'a-1'), null)
+  const foreign = await takeAlert(b.database, alert(other.tenant, 'anna', 'a-1'), null)
+  const cookie = await login('ada')
+  const listed = (await (await call('GET', '/api/cases', { cookie })).json()) as { cases: { id: string }[] }
+  expect(listed.cases.map((c) => c.id)).toEqual([own.caseId])
+  const path = `/api/cases/${other.tenant}/${foreign.caseId}`
+  expect((await call('GET', path, { cookie })).status).toBe(404)
+  expect((await call('POST', `${path}/claim`, { cookie, body: {} })).status).toBe(404)
+  expect((await call('GET', `/api/cases?tenant=${other.tenant}`, { cookie })).status).toBe(404)
+})
+
+test('two who claim at once: one has it, the other is told who, and only a lead takes it from them', async () => {
+  const { b, call, login } = await desk()
+  await addUser(b.database, { name: 'ada', role: 'analyst', tenant: b.name, password })
+  await addUser(b.database, { name: 'bob', role: 'analyst', tenant: b.name, password })
+  await addUser(b.database, { name: 'eve', role: 'lead', tenant: b.name, password })
+  const { caseId } = await takeAlert(b.database, alert(b.name, 'anna', 'a-1'), null)
+  const path = `/api/cases/${b.name}/${caseId}`
+  const [ada, bob, eve] = await Promise.all([login('ada'), login('bob'), login('eve')])
+  const claims = await Promise.all([ada, bob].map((cookie) => call('POST', `${path}/claim`, { cookie, body: {} })))
+  expect(claims.map((r) => r.status).sort()).toEqual([204, 409])
+  const loser = claims[0].status === 409 ? ada : bob
+  expect((await call('POST', `${path}/release`, { cookie: loser, body: {} })).status).toBe(403)
+  expect((await call('POST', `${path}/release`, { cookie: eve, body: {} })).status).toBe(204)
+})
+
+test('a verdict closes the case and sends one label for each of its transactions', async () => {
+  const { b, call, login } = await desk()
+  await addUser(b.database, { name: 'ada', role: 'analyst', tenant: b.name, password })
+  const labels = await collect(b.bus, tenantTopic(b.name, 'labels'))
+  const { caseId } = await takeAlert(b.database, alert(b.name, 'anna', 'a-1'), null)
+  await takeAlert(b.database, alert(b.name, 'anna', 'a-2'), null)
+  const cookie = await login('ada')
+  const path = `/api/cases/${b.name}/${caseId}`
+  expect((await call('POST', `${path}/verdict`, { cookie, body: { disposition: 'perhaps' } })).status).toBe(400)
+  expect((await call('POST', `${path}/claim`, { cookie, body: {} })).status).toBe(204)
+  expect((await call('POST', `${path}/verdict`, { cookie, body: { disposition: 'genuine', note: 'On holiday' } })).status).toBe(204)
+  await eventually('both labels', () => labels.length === 2)
+  expect(
+    valuesOf<Label>(labels)
+      .map((l) => [l.transaction, l.value, l.by])
+      .sort(),
+  ).toEqual([
+    ['a-1', 'genuine', 'ada'],
+    ['a-2', 'genuine', 'ada'],
+  ])
+})
+
+test('the page comes with a policy that allows no inline script, and the first user is made once', async () => {
+  const { b, call } = await desk()
+  const page = await call('GET', '/')
+  expect(page.headers.get('content-security-policy')).toContain("script-src 'self'")
+  expect(await page.text()).not.toMatch(/<script(?![^>]*src=)/)
+  const first = await ensureFirstUser(b.database)
+  expect(first?.name).toBe('admin')
+  expect(await ensureFirstUser(b.database)).toBeUndefined()
+  expect((await call('POST', '/api/session', { body: first })).status).toBe(200)
+})
