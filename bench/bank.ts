@@ -7,7 +7,7 @@ import { ratesOf } from '../infra/start/rates.ts'
 import { type Bus, createBus, type Outgoing } from '../services/shared/bus.ts'
 import { type Config, readConfig } from '../services/shared/config.ts'
 import { createDatabase, type Database, ensureDatabase } from '../services/shared/database.ts'
-import { tenantTopic, topics } from '../services/shared/events.ts'
+import { tenantTopic, tenantTopics, topics } from '../services/shared/events.ts'
 import { createTenant } from '../services/shared/settings.ts'
 import { createTelemetry } from '../services/shared/telemetry.ts'
 
@@ -39,6 +39,8 @@ export async function createBank(env: Record<string, string | undefined>): Promi
     bus,
     tenant,
     async close() {
+      const admin = await bus.admin()
+      await admin.deleteTopics({ topics: tenantTopics.map((name) => tenantTopic(tenant, name)) })
       await database.execute(`DROP DATABASE IF EXISTS \`${config.sql.database}\``)
       await database.stop()
       await bus.stop()
@@ -78,22 +80,24 @@ export async function sizeOf(bus: Bus, topic: string): Promise<number> {
   return (await admin.fetchTopicOffsets(topic)).reduce((sum, o) => sum + Number(o.high), 0)
 }
 
-/** Looks every 50 ms until the topic holds so many records; throws after `seconds`. */
-export async function waitForSize(bus: Bus, topic: string, records: number, seconds: number): Promise<void> {
+/** Looks every 50 ms until the topic holds so many records; throws after `seconds`, or as soon as `check` does. */
+export async function waitForSize(bus: Bus, topic: string, records: number, seconds: number, check = () => {}): Promise<void> {
   const deadline = Date.now() + seconds * 1000
   for (;;) {
     const size = await sizeOf(bus, topic)
     if (size >= records) return
+    check()
     if (Date.now() > deadline) throw new Error(`${topic} holds ${size} of ${records} records after ${seconds} s`)
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
 
-/** Reads a topic to its end: time of the first and the last record, and how many distinct ids there are. */
+/** Reads a topic to its end: time of the first and the last record, and how many distinct ids there are. Throws after `seconds`. */
 export async function readTopic(
   bus: Bus,
   topic: string,
   group: string,
+  seconds: number,
 ): Promise<{ first: number; last: number; ids: number; records: number }> {
   const end = await sizeOf(bus, topic)
   const ids = new Set<string>()
@@ -101,8 +105,10 @@ export async function readTopic(
   let last = 0
   let records = 0
   let done: () => void = () => undefined
-  const finished = new Promise<void>((resolve) => {
+  let timer: NodeJS.Timeout | undefined
+  const finished = new Promise<void>((resolve, reject) => {
     done = resolve
+    timer = setTimeout(() => reject(new Error(`${records} of ${end} records of ${topic} were read in ${seconds} s`)), seconds * 1000)
   })
   const reading = bus.consume({
     group,
@@ -118,8 +124,12 @@ export async function readTopic(
       if (records >= end) done()
     },
   })
-  await reading.start()
-  await finished
-  await reading.stop()
+  try {
+    await reading.start()
+    await finished
+  } finally {
+    clearTimeout(timer)
+    await reading.stop()
+  }
   return { first, last, ids: ids.size, records }
 }

@@ -21,11 +21,20 @@ export function spawnDetector(config: Config, flags: readonly string[] = []): Ch
   })
 }
 
+/** Throws when it has ended by itself, so that nobody waits for what it will not do. */
+export function mustRun(child: ChildProcess): void {
+  if (child.exitCode === null && child.signalCode === null) return
+  throw new Error(`the detector ended by itself with ${child.signalCode ?? `status ${child.exitCode}`}; its last words are above`)
+}
+
 /** Ends it as an operator would, and waits. */
 export const endDetector = (child: ChildProcess): Promise<void> =>
   new Promise((resolve) => {
-    if (child.exitCode !== null) return resolve()
-    child.once('exit', () => resolve())
+    if (child.exitCode !== null || child.signalCode !== null) return resolve()
+    const timer = setTimeout(() => child.kill('SIGKILL'), 10_000)
+    child.once('exit', () => {
+      clearTimeout(timer)
+      resolve()
+    })
     child.kill('SIGTERM')
-    setTimeout(() => child.kill('SIGKILL'), 10_000).unref()
   })

@@ -1,11 +1,11 @@
 /** `npm run bench`: what Assay reaches on this machine, beside yardsticks taken in the same run. */
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { down, status, up } from '../infra/stack/stack.ts'
 import { messageOf } from '../services/shared/errors.ts'
 import { type Report, throughput } from './throughput.ts'
 
-const whole = (text: string) => {
-  if (!/^\d+$/.test(text)) throw new Error(`'${text}' is not a whole number`)
+const whole = (least: number) => (text: string) => {
+  if (!/^\d+$/.test(text) || Number(text) < least) throw new InvalidArgumentError(`It is not a whole number of at least ${least}.`)
   return Number(text)
 }
 
@@ -32,9 +32,9 @@ const program = new Command('npm run bench --').description('Measures Assay besi
 program
   .command('throughput')
   .description('a backlog decided, recorded and published, beside kafkajs alone and the insert alone; then the latency at 1,000 a second')
-  .option('--transactions <number>', 'transactions in the backlog', whole, 100_000)
-  .option('--runs <number>', 'how often', whole, 3)
-  .option('--seconds <number>', 'length of the latency run; 0 leaves it out', whole, 20)
+  .option('--transactions <number>', 'transactions in the backlog', whole(1000), 100_000)
+  .option('--runs <number>', 'how often', whole(1), 3)
+  .option('--seconds <number>', 'length of the latency run; 0 leaves it out', whole(0), 20)
   .option('--quick', '20,000 transactions, once, 5 seconds')
   .option('--json', 'print the report as JSON on the last line')
   .addHelpText('after', '\nExamples:\n  npm run bench -- throughput\n  ASSAY_SQL=tidb npm run bench -- throughput --json')

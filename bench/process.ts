@@ -3,15 +3,18 @@ import { readFileSync } from 'node:fs'
 
 const ticksASecond = 100
 
-/** CPU seconds, user and system; 0 for a process that is gone or was never ours. */
-export function cpuSeconds(pid: number | undefined): number {
-  if (pid === undefined) return 0
+/** CPU seconds, user and system, in the text of `/proc/<pid>/stat`; the name in it may hold spaces and brackets. */
+export function cpuSecondsIn(stat: string): number {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / ticksASecond
+}
+
+/** CPU seconds that a process has used; NaN for one that is gone. */
+export function cpuSeconds(pid: number): number {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return (Number(fields[11]) + Number(fields[12])) / ticksASecond
+    return cpuSecondsIn(readFileSync(`/proc/${pid}/stat`, 'utf8'))
   } catch {
-    return 0
+    return Number.NaN
   }
 }
 
@@ -29,9 +32,20 @@ export type Spread = { min: number; median: number; max: number }
 /** Minimum, median and maximum, rounded. */
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = values.toSorted((a, b) => a - b)
+  const middle = (sorted.length - 1) / 2
   return {
     min: Math.round(sorted[0]),
-    median: Math.round(sorted[Math.floor(sorted.length / 2)]),
+    median: Math.round((sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2),
     max: Math.round(sorted[sorted.length - 1]),
   }
+}
+
+export type Percentiles = { p50: number; p95: number; p99: number; p999: number; max: number }
+
+/** The least value that the given part of all values does not exceed (nearest rank), rounded. Throws when there is none. */
+export function percentilesOf(values: readonly number[]): Percentiles {
+  if (values.length === 0) throw new Error('nothing was measured')
+  const sorted = values.toSorted((a, b) => a - b)
+  const at = (perMille: number) => Math.round(sorted[Math.ceil((perMille * sorted.length) / 1000) - 1])
+  return { p50: at(500), p95: at(950), p99: at(990), p999: at(999), max: at(1000) }
 }

@@ -8,8 +8,8 @@ import { findDecided } from '../services/detector/decided-rows.ts'
 import { insertDecided } from '../services/detector/record.ts'
 import { tenantTopic } from '../services/shared/events.ts'
 import { type Bank, createBank, load, readTopic, type Stream, streamOf, waitForSize } from './bank.ts'
-import { endDetector, spawnDetector } from './detector.ts'
-import { cpuSeconds, peakMemory, type Spread, spreadOf } from './process.ts'
+import { endDetector, mustRun, spawnDetector } from './detector.ts'
+import { cpuSeconds, type Percentiles, peakMemory, percentilesOf, type Spread, spreadOf } from './process.ts'
 
 export type ThroughputOptions = {
   env: Record<string, string | undefined>
@@ -26,7 +26,7 @@ export type Result = {
   shareOfInsert?: number
   cpuUs?: Record<string, number>
   rssPeakMb?: number
-  latencyMs?: { p50: number; p95: number; p99: number; p999: number; max: number }
+  latencyMs?: Percentiles
   sent: number
   decided?: number
 }
@@ -41,18 +41,20 @@ const deadline = 300
 /** Decided a second over the backlog, by the times of the first and the last decision. */
 async function drain(bank: Bank, stream: Stream, options: ThroughputOptions): Promise<Omit<Run, 'kafka' | 'insert'>> {
   const decisions = tenantTopic(bank.tenant, 'decisions')
-  const watched = options.servers.map(({ name, pid }) => ({ name: name === 'sql' ? 'tidb' : name, pid }))
+  // A server that somebody else runs has no process that we know, and is left out.
+  const watched = options.servers.flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name: name === 'sql' ? 'tidb' : name, pid }]))
   const child = spawnDetector(bank.config)
+  const check = () => mustRun(child)
   try {
-    const all = () => [{ name: 'assay', pid: child.pid }, ...watched].map(({ name, pid }) => ({ name, cpu: cpuSeconds(pid) }))
-    await waitForSize(bank.bus, decisions, 1, deadline)
+    const all = () => [{ name: 'assay', pid: child.pid as number }, ...watched].map(({ name, pid }) => ({ name, cpu: cpuSeconds(pid) }))
+    await waitForSize(bank.bus, decisions, 1, deadline, check)
     const before = all()
-    await waitForSize(bank.bus, decisions, stream.transactions.length, deadline)
+    await waitForSize(bank.bus, decisions, stream.transactions.length, deadline, check)
     const cpuUs = Object.fromEntries(
       all().map(({ name, cpu }, i) => [name, Math.round(((cpu - before[i].cpu) * 1e6) / stream.transactions.length)]),
     )
     const rssPeakMb = peakMemory(child.pid as number)
-    const { first, last, ids } = await readTopic(bank.bus, decisions, `${bank.config.group}-reader`)
+    const { first, last, ids } = await readTopic(bank.bus, decisions, `${bank.config.group}-reader`, deadline)
     return { assay: (stream.transactions.length * 1000) / (last - first), cpuUs, rssPeakMb, sent: stream.distinct, decided: ids }
   } finally {
     await endDetector(child)
@@ -77,7 +79,7 @@ async function passThrough(bank: Bank, stream: Stream): Promise<number> {
   await through.start()
   await waitForSize(bank.bus, to, stream.transactions.length, deadline)
   await through.stop()
-  const { first, last, records } = await readTopic(bank.bus, to, `${bank.config.group}-passed`)
+  const { first, last, records } = await readTopic(bank.bus, to, `${bank.config.group}-passed`, deadline)
   return (records * 1000) / (last - first)
 }
 
@@ -161,13 +163,14 @@ async function latency(options: ThroughputOptions, perSecond: number): Promise<R
       } else await new Promise((resolve) => setTimeout(resolve, 2))
     }
     const end = Date.now() + 30_000
-    while (seen.size < due.size && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 50))
+    while (seen.size < due.size && Date.now() < end) {
+      mustRun(child)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
     await reading.stop()
-    const sorted = waits.toSorted((a, b) => a - b)
-    const at = (q: number) => Math.round(sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))])
     return {
       name: `latency at ${perSecond}/s`,
-      latencyMs: { p50: at(0.5), p95: at(0.95), p99: at(0.99), p999: at(0.999), max: at(1) },
+      latencyMs: percentilesOf(waits),
       sent: due.size,
       decided: seen.size,
     }
