@@ -1,6 +1,7 @@
 /** Second step: resends are told from new transactions, and each new one gets its features as of its own time. */
 import { width } from '../../models/features.ts'
 import { entryOf, type Profile } from '../../models/profile.ts'
+import { maskCardNumbers } from '../shared/card-numbers.ts'
 import type { Database } from '../shared/database.ts'
 import { deadLetter } from '../shared/outcomes.ts'
 import type { Candidate, Decided, Raw, Verdict } from './batch.ts'
@@ -27,7 +28,7 @@ function again(candidate: Candidate, contentHash: Buffer, first: Decided | undef
   const { raw, transaction } = candidate
   if (candidate.contentHash.equals(contentHash)) return { kind: 'duplicate', raw, id: transaction.id, first }
   const { reason, detail } = deadLetter('id_conflict', `the id ${transaction.id} was decided before for a transaction of other content`)
-  return { kind: 'dead_letter', raw, reason, detail, value: raw.value, at: raw.received }
+  return { kind: 'dead_letter', raw, reason, detail, value: raw.value && maskCardNumbers(raw.value), at: raw.received }
 }
 
 /** Tells a customer's history in memory what the bank did, or where the customer lives now. Returns whose it was. */
@@ -53,15 +54,15 @@ export function enrich(profiles: Profiles, database: Database) {
   /** Loads what is missing, once what is in hand has been recorded, since a customer may have rows in it. */
   const loadMissing = async (candidates: readonly Candidate[], recorded: Promise<unknown>) => {
     const missing = new Map<string, Key>()
-    let newest = 0
+    let oldest = Number.POSITIVE_INFINITY
     for (const c of candidates) {
-      if (c.raw.received > newest) newest = c.raw.received
+      if (c.raw.received < oldest) oldest = c.raw.received
       const key = keyOf(c)
       if (!profiles.get(key)) missing.set(nameOf(key.tenant, key.customer), key)
     }
     if (missing.size === 0) return
     await recorded
-    await profiles.load([...missing.values()], newest)
+    await profiles.load([...missing.values()], oldest)
   }
 
   /** Decided transactions with an id of the batch: all are looked for after a refused batch, else those that a profile remembers. */

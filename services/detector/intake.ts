@@ -9,7 +9,7 @@ import type { Tenant } from '../shared/settings.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
 import { coPartitioned } from './assigner.ts'
 import { inputs, type Raw } from './batch.ts'
-import { Partition } from './partition.ts'
+import { bytesOf, Partition } from './partition.ts'
 import { claim } from './progress.ts'
 
 export type Intake = {
@@ -20,9 +20,10 @@ export type Intake = {
   /** Lets go of whoever waits for records. */
   interrupt(): void
   waiting(): number
-  /** A batch: all to be decided, or all to be read back. From each bank in turn, at most `limit`. */
+  /** A batch: all to be decided, or all to be read back. From each bank in turn, at most `limit`, and no more bytes than a transaction holds. */
   take(limit: number): Raw[]
-  putBack(records: readonly Raw[]): void
+  /** Puts records back that were taken from `from`. Those of a partition that was claimed anew since come from Kafka again. */
+  putBack(records: readonly Raw[], from: { has(partition: Partition): boolean }): void
   partition(raw: Raw): Partition | undefined
   /** Another detector owns it: nothing of it is taken until it is assigned anew. */
   lose(raw: Pick<Raw, 'tenant' | 'topic' | 'partition'>): void
@@ -43,9 +44,16 @@ type Options = {
   onUnknownHistory: (partition: Partition) => void
   /** Resolves when no batch is in hand. */
   idle: () => Promise<void>
+  /** Called when the consumer has given up for good and has to be made anew. */
+  onEnd: () => void
   /** Records of one partition that may wait before its fetching pauses. */
   room?: number
 }
+
+/** Bytes of one batch: far below what TiDB takes in one transaction and one statement. */
+const mostBytes = 8 * 1024 * 1024
+/** Bytes of one partition that may wait before its fetching pauses. */
+const roomBytes = 4 * 1024 * 1024
 
 const nameOf = (topic: string, partition: number) => `${topic}:${partition}`
 
@@ -58,17 +66,27 @@ export function createIntake(options: Options): Intake {
   let partitions = new Map<string, Partition>()
   let turn = 0
   let wakeRecords: (() => void) | undefined
-  let wakeRoom: (() => void)[] = []
+  const wakeRoom = new Set<() => void>()
 
   const wake = () => {
     wakeRecords?.()
     wakeRecords = undefined
   }
   const freeRoom = () => {
-    const waiting = wakeRoom
-    wakeRoom = []
-    for (const go of waiting) go()
+    for (const go of wakeRoom) go()
+    wakeRoom.clear()
   }
+  /** Resolves when there is room again, when partitions have been claimed or lost, and after a second at the latest. */
+  const change = () =>
+    new Promise<void>((resolve) => {
+      const go = () => {
+        clearTimeout(timer)
+        wakeRoom.delete(go)
+        resolve()
+      }
+      const timer = setTimeout(go, 1000)
+      wakeRoom.add(go)
+    })
   const seek = (p: Partition, offset: number) => {
     p.sought(offset)
     consumer?.seek({ topic: p.place.topicName, partition: p.place.partition, offset: String(offset) })
@@ -103,14 +121,16 @@ export function createIntake(options: Options): Intake {
     }
     seek(p, Math.max(low, Math.min(p.publishFrom, p.next - 1)))
   }
+  const active = (p: Partition) => !p.lost && !p.problem
   /** Claims until it works, or the partition is someone else's. */
   const begin = async (p: Partition, before: Partition | undefined): Promise<void> => {
     const over = () => stopped || p.lost
     await untilItWorks(`claim ${p.place.topicName} ${p.place.partition}`, telemetry, over, async () => {
       if (!over()) await open(p, before)
-    }).catch((error: unknown) => {
-      if (!over()) throw error
-    })
+    }).catch(() => undefined)
+    if (over()) return
+    p.claimed = true
+    freeRoom()
   }
   const halt = (p: Partition, problem: string) => {
     p.problem = problem
@@ -132,7 +152,7 @@ export function createIntake(options: Options): Intake {
         const p = new Partition({ ...of, topicName, partition })
         partitions.set(nameOf(topicName, partition), p)
         const old = before.get(nameOf(topicName, partition))
-        p.ready = begin(p, old)
+        void begin(p, old)
       }
     }
     joined = true
@@ -165,6 +185,8 @@ export function createIntake(options: Options): Intake {
       made.on(made.events.CRASH, ({ payload }) => {
         joined = false
         telemetry.logger.warn({ reason: messageOf(payload.error) }, 'the consumer lost its way and starts again')
+        // kafkajs gives up on errors that it holds to be lasting; whether they last is not for it to know.
+        if (!payload.restart && consumer === made) options.onEnd()
       })
       await made.connect()
       await made.subscribe({ topics: [...byTopic.keys()], fromBeginning: true })
@@ -175,7 +197,11 @@ export function createIntake(options: Options): Intake {
         eachBatch: async ({ batch, resolveOffset, heartbeat, isStale, isRunning }) => {
           const p = partitions.get(nameOf(batch.topic, batch.partition))
           if (!p) return
-          await p.ready
+          // A claim may take long. Without heartbeats Kafka would give the partition away, and others would wait for ours.
+          while (!p.claimed && !p.lost && !stopped) {
+            await change()
+            await heartbeat()
+          }
           if (p.lost || p.problem || isStale() || !isRunning()) return
           const instead = p.accept(
             Number((batch as unknown as { fetchedOffset: string }).fetchedOffset),
@@ -186,11 +212,8 @@ export function createIntake(options: Options): Intake {
           resolveOffset(batch.lastOffset())
           // All partitions of one fetch meet in one batch.
           queueMicrotask(wake)
-          while (p.waiting > room && !p.lost && !stopped) {
-            await Promise.race([
-              new Promise<void>((resolve) => wakeRoom.push(resolve)),
-              new Promise((resolve) => setTimeout(resolve, 1000)),
-            ])
+          while ((p.waiting > room || p.bytes > roomBytes) && !p.lost && !stopped) {
+            await change()
             await heartbeat()
           }
           await heartbeat()
@@ -219,37 +242,41 @@ export function createIntake(options: Options): Intake {
     },
     waiting() {
       let sum = 0
-      for (const p of partitions.values()) sum += p.waiting
+      for (const p of partitions.values()) if (active(p)) sum += p.waiting
       return sum
     },
     take(limit) {
-      const active = [...partitions.values()].filter((p) => p.waiting > 0 && !p.lost && !p.problem)
-      if (active.length === 0) return []
-      turn = (turn + 1) % active.length
-      const order = [...active.slice(turn), ...active.slice(0, turn)]
+      const full = [...partitions.values()].filter((p) => p.waiting > 0 && active(p))
+      if (full.length === 0) return []
+      turn = (turn + 1) % full.length
+      const order = [...full.slice(turn), ...full.slice(0, turn)]
       const past = (p: Partition) => (p.peek()?.offset ?? 0) < p.next
       const readBack = past(order[0])
       const banks = new Set(order.map((p) => p.place.tenant)).size
       const taken: Raw[] = []
+      let bytes = 0
       const share = new Map<string, number>()
       // A bank's share first, then whatever room is left, so that one that floods does not make the others wait.
       for (const most of [Math.ceil(limit / banks), limit]) {
         for (const p of order) {
-          if (past(p) !== readBack || taken.length >= limit) continue
+          if (past(p) !== readBack || taken.length >= limit || bytes >= mostBytes) continue
           const used = share.get(p.place.tenant) ?? 0
-          const records = p.take(Math.min(limit - taken.length, most - used))
+          const records = p.take(Math.min(limit - taken.length, most - used), mostBytes - bytes)
           share.set(p.place.tenant, used + records.length)
-          for (const r of records) taken.push(r)
+          for (const r of records) {
+            taken.push(r)
+            bytes += bytesOf(r)
+          }
         }
       }
       freeRoom()
       return taken
     },
-    putBack(records) {
+    putBack(records, from) {
       const by = new Map<Partition, Raw[]>()
       for (const r of records) {
         const p = self.partition(r)
-        if (!p || p.lost) continue
+        if (!p || !active(p) || !from.has(p)) continue
         const list = by.get(p)
         if (list) list.push(r)
         else by.set(p, [r])
@@ -263,11 +290,12 @@ export function createIntake(options: Options): Intake {
       if (!p) return
       p.lost = true
       p.clear()
+      freeRoom()
       options.onUnknownHistory(p)
       // A claim that overtook ours may have been a zombie's. If Kafka still says that it is ours in a second, it is claimed anew.
       const again = new Partition(p.place)
       partitions.set(name, again)
-      again.ready = new Promise<void>((resolve) => setTimeout(resolve, 1000)).then(() => begin(again, undefined))
+      setTimeout(() => void begin(again, undefined), 1000)
     },
     halt,
     async commit(offsets) {

@@ -22,6 +22,9 @@ import { readBack } from './read-back.ts'
 /** Records in one batch at most. */
 export const batchSize = 512
 
+/** Milliseconds that a commit of offsets may hold up what follows. */
+const longestCommit = 5000
+
 export type Lane = {
   start(): void
   /** Finishes the batch in hand. */
@@ -54,7 +57,8 @@ export function createLane(deps: Deps): Lane {
   /** Settles to whether the batch before was recorded. */
   let recorded: Promise<boolean> = Promise.resolve(true)
   let published: Promise<void> = Promise.resolve()
-  let checkAll = false
+  /** Up to where each partition's ids are all looked for, since the database refused one of them. */
+  const refused = new Map<Partition, number>()
   let inPreparation = false
   let unpublished = 0
   let problem: string | undefined
@@ -78,20 +82,26 @@ export function createLane(deps: Deps): Lane {
     return { moves, partitions }
   }
   /** Gives a batch back: its profiles are forgotten, progress is expected where it was, its records wait again. */
-  const giveBack = (raws: readonly Raw[], moves: readonly Move[], touched: Iterable<string>) => {
+  const giveBack = ({ raws, partitions }: Pick<InHand, 'raws' | 'partitions'>, moves: readonly Move[], touched: Iterable<string>) => {
     profiles.drop(touched)
     for (const move of moves) {
       const p = intake.partition({ ...move, log: 0, offset: 0, received: 0, key: null, value: null })
       if (p && p.epoch === move.epoch) p.chain = move.from
     }
-    intake.putBack(raws)
+    intake.putBack(raws, partitions)
   }
   const commit = async (partitions: ReadonlyMap<Partition, number>) => {
     const mine = [...partitions].filter(([p]) => !p.lost).map(([partition, offset]) => ({ partition, offset }))
     // An offset that is not committed makes the next owner publish again, which readers are prepared for.
-    await intake
+    let timer: NodeJS.Timeout | undefined
+    const patience = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, longestCommit)
+    })
+    const committing = intake
       .commit(mine)
       .catch((error: unknown) => telemetry.logger.warn({ reason: messageOf(error) }, 'Kafka did not take the offsets'))
+    await Promise.race([committing, patience])
+    clearTimeout(timer)
   }
   const publishInOrder = (verdicts: readonly Verdict[], partitions: ReadonlyMap<Partition, number>) => {
     const before = published
@@ -117,22 +127,33 @@ export function createLane(deps: Deps): Lane {
     if (outcome.result === 'recorded') {
       publishInOrder(batch.prepared.verdicts, batch.partitions)
       profiles.trim(batch.prepared.touched)
+      for (const [p, to] of batch.partitions) if (to >= (refused.get(p) ?? 0)) refused.delete(p)
       return true
     }
     telemetry.logger.warn({ result: outcome.result, records: batch.raws.length }, 'the batch was not recorded')
-    if (outcome.result === 'taken') checkAll = true
+    if (outcome.result === 'taken') for (const [p, to] of batch.partitions) refused.set(p, to)
     if (outcome.result === 'fenced') for (const move of outcome.by) intake.lose(move)
     return false
   }
 
   const readBackBatch = async (raws: Raw[]) => {
-    if (!(await settled(() => intake.putBack(raws)))) return
-    const { verdicts, missing } = await readBack(deps.database, raws)
-    const partitions = new Map<Partition, number>()
-    for (const raw of raws) {
+    const taken = new Set(raws.flatMap((raw) => intake.partition(raw) ?? []))
+    const back = () => intake.putBack(raws, taken)
+    if (!(await settled(back))) return
+    const { verdicts, missing } = await readBack(deps.database, raws).catch((error: unknown) => {
+      back()
+      throw error
+    })
+    const owned = (raw: Raw): Partition | undefined => {
       const p = intake.partition(raw)
+      return p && taken.has(p) ? p : undefined
+    }
+    const partitions = new Map<Partition, number>()
+    const holes = new Set(missing)
+    for (const raw of raws) {
+      const p = owned(raw)
       if (!p) continue
-      if (missing.includes(raw) && raw.offset >= p.publishFrom) {
+      if (holes.has(raw) && raw.offset >= p.publishFrom) {
         intake.halt(
           p,
           `${p.place.topicName} partition ${p.place.partition} offset ${raw.offset} lies before our progress but nothing is recorded for it: the topic was made anew`,
@@ -148,7 +169,7 @@ export function createLane(deps: Deps): Lane {
       partitions.set(p, raw.offset + 1)
     }
     const wanted = verdicts.filter((v) => {
-      const p = intake.partition(v.raw)
+      const p = owned(v.raw)
       return p && !p.problem && v.raw.offset >= p.publishFrom
     })
     for (const p of partitions.keys()) if (p.problem || (partitions.get(p) ?? 0) <= p.publishFrom) partitions.delete(p)
@@ -164,28 +185,27 @@ export function createLane(deps: Deps): Lane {
     recorded = Promise.resolve(true)
     if (fine) return true
     later?.()
-    if (before) giveBack(before.raws, before.prepared.moves, before.prepared.touched)
+    if (before) giveBack(before, before.prepared.moves, before.prepared.touched)
     return false
   }
 
   const decideBatch = async (raws: Raw[]) => {
     const { moves, partitions } = movesOf(raws)
-    const looked = checkAll
+    const checkAll = [...partitions.keys()].some((p) => refused.has(p))
     const inHand = recording?.prepared.decided ?? nothing
     const prepared = await detection
-      .prepare({ raws, moves, tenants: deps.tenants(), inHand, recorded, checkAll: looked })
+      .prepare({ raws, moves, tenants: deps.tenants(), inHand, recorded, checkAll })
       .catch((error: unknown) => ({ error }))
     if ('error' in prepared) {
       // Nobody knows how far it came, so that no profile it may have changed is kept.
       const back = () => {
         for (const p of partitions.keys()) profiles.dropPartition(p.place.tenant, p.place.partition)
-        giveBack(raws, moves, [])
+        giveBack({ raws, partitions }, moves, [])
       }
       if (await settled(back)) back()
       throw prepared.error
     }
-    if (!(await settled(() => giveBack(raws, moves, prepared.touched)))) return
-    if (looked) checkAll = false
+    if (!(await settled(() => giveBack({ raws, partitions }, moves, prepared.touched)))) return
     recording = { raws, prepared, partitions }
     recorded = settle(recording)
   }

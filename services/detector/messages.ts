@@ -65,6 +65,9 @@ export function messagesOf(tenant: string, row: Decided): Outgoing[] {
   return messages
 }
 
+/** A longer value is left out of the message, which Kafka would refuse; TiDB keeps it. */
+const longestLetter = 1_400_000
+
 /** The message of a dead letter. `at` is when it was recorded. */
 export function deadLetterMessage(raw: Raw, reason: string, detail: string, value: Buffer | null, at: number): Outgoing {
   const letter: DeadLetter = {
@@ -75,8 +78,8 @@ export function deadLetterMessage(raw: Raw, reason: string, detail: string, valu
     reason,
     detail,
     recordedAt: new Date(at).toISOString(),
-    key: raw.key?.toString('base64') ?? null,
-    value: value?.toString('base64') ?? null,
+    key: raw.key?.subarray(0, 1024).toString('base64') ?? null,
+    value: value && value.length <= longestLetter ? value.toString('base64') : null,
   }
   return { topic: innerTopics.deadLetters, key: topics.deadLetters.key(letter), value: JSON.stringify(letter) }
 }

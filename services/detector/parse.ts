@@ -92,6 +92,15 @@ function examine(raw: Raw, transaction: Transaction, tenant: Tenant, rates: Rate
   }
 }
 
+/** The first of an event's dates that no calendar has, which its form does not tell. */
+function falseDate(event: Record<string, unknown>): DeadLettered | undefined {
+  for (const name of ['happenedAt', 'knownAt', 'validFrom', 'opened']) {
+    const date = event[name]
+    if (typeof date === 'string' && Number.isNaN(Date.parse(date))) return deadLetter('invalid', `/${name} ${date} is not a date`)
+  }
+  return undefined
+}
+
 /** Where a key says that the record should lie, if that is not where it lies. */
 const misplaced = (raw: Raw, key: string, partitions: number): boolean => partitionOf(key, partitions) !== raw.partition
 
@@ -112,6 +121,8 @@ export function parse(rates: Rates, clock: () => number) {
       return dead(deadLetter('tenant_mismatch', `/tenant ${event.value.tenant} came on a topic of ${raw.tenant}`))
     const key = (topics[raw.topic].key as (e: unknown) => string)(event.value)
     if (misplaced(raw, key, tenant.partitions)) return { kind: 'moved', raw, id: event.value.id ?? key, key }
+    const wrong = falseDate(event.value)
+    if (wrong) return dead(wrong)
     switch (raw.topic) {
       case 'transactions': {
         const candidate = examine(raw, event.value, tenant, rates)

@@ -4,10 +4,14 @@ import type { Input, Raw } from './batch.ts'
 
 export type Place = { tenant: string; topic: Input; topicName: string; partition: number }
 
+/** Bytes of a record's key and value. */
+export const bytesOf = (raw: Pick<Raw, 'key' | 'value'>): number => (raw.key?.length ?? 0) + (raw.value?.length ?? 0)
+
 export class Partition {
   readonly place: Place
   readonly #queue: Raw[] = []
   #head = 0
+  #bytes = 0
   #sought = -1
   epoch = 0
   log = 0
@@ -25,7 +29,8 @@ export class Partition {
   problem: string | undefined
   /** Set when another detector owns it, or it was handed back. */
   lost = false
-  ready: Promise<void> = Promise.resolve()
+  /** Set when the claim has succeeded, or is not wanted any more. */
+  claimed = false
 
   constructor(place: Place) {
     this.place = place
@@ -33,6 +38,11 @@ export class Partition {
 
   get waiting(): number {
     return this.#queue.length - this.#head
+  }
+
+  /** Bytes of what waits. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   /** The record that would be taken next. */
@@ -53,7 +63,7 @@ export class Partition {
     for (const message of messages) {
       const offset = Number(message.offset)
       if (offset < this.expected) continue
-      this.#queue.push({
+      const raw: Raw = {
         tenant: this.place.tenant,
         topic: this.place.topic,
         partition: this.place.partition,
@@ -62,7 +72,9 @@ export class Partition {
         received: Number(message.timestamp),
         key: message.key,
         value: message.value,
-      })
+      }
+      this.#queue.push(raw)
+      this.#bytes += bytesOf(raw)
     }
     if (lastOffset + 1 > this.expected) this.expected = lastOffset + 1
     return undefined
@@ -74,20 +86,22 @@ export class Partition {
     this.#sought = offset
   }
 
-  /** At most `limit` records from the head, either all to be read back or all to be decided. */
-  take(limit: number): Raw[] {
+  /** At most `limit` records from the head, either all to be read back or all to be decided, and none after `mostBytes` are reached. */
+  take(limit: number, mostBytes: number = Number.POSITIVE_INFINITY): Raw[] {
     const first = this.peek()
     if (!first) return []
     const past = first.offset < this.next
     let end = this.#head
+    let bytes = 0
     const last = Math.min(this.#queue.length, this.#head + limit)
-    while (end < last && this.#queue[end].offset < this.next === past) end++
+    while (end < last && bytes < mostBytes && this.#queue[end].offset < this.next === past) bytes += bytesOf(this.#queue[end++])
+    this.#bytes -= bytes
     const taken = this.#queue.slice(this.#head, end)
     this.#head = end
     if (this.#head === this.#queue.length) {
       this.#queue.length = 0
       this.#head = 0
-    } else if (this.#head > 4096) {
+    } else if (this.#head > 512) {
       this.#queue.splice(0, this.#head)
       this.#head = 0
     }
@@ -98,11 +112,13 @@ export class Partition {
   putBack(records: readonly Raw[]): void {
     this.#queue.splice(0, this.#head, ...records)
     this.#head = 0
+    for (const raw of records) this.#bytes += bytesOf(raw)
   }
 
   /** Forgets all that waits. */
   clear(): void {
     this.#queue.length = 0
     this.#head = 0
+    this.#bytes = 0
   }
 }

@@ -71,7 +71,7 @@ export async function advance(tx: Connection, moves: readonly Move[]): Promise<b
 export type Standing = { stands: 'written' | 'not_written' } | { stands: 'fenced'; by: Move[] }
 
 export async function standing(database: Connection, moves: readonly Move[]): Promise<Standing> {
-  let written = 0
+  const written: Move[] = []
   const by: Move[] = []
   for (const m of moves) {
     const [row] = await database.query<Row>('SELECT epoch, next_offset FROM progress WHERE tenant = ? AND topic = ? AND part = ?', [
@@ -80,9 +80,11 @@ export async function standing(database: Connection, moves: readonly Move[]): Pr
       m.partition,
     ])
     if (row?.epoch !== m.epoch) by.push(m)
-    else if (row.next_offset === m.to) written++
+    else if (row.next_offset === m.to) written.push(m)
     else if (row.next_offset !== m.from) by.push(m)
   }
   if (by.length > 0) return { stands: 'fenced', by }
-  return { stands: written === moves.length ? 'written' : 'not_written' }
+  if (written.length === moves.length) return { stands: 'written' }
+  // One transaction moves all or none, so that some of them were moved by somebody else.
+  return written.length > 0 ? { stands: 'fenced', by: written } : { stands: 'not_written' }
 }

@@ -20,10 +20,31 @@ function outgoing(v: Verdict): Outgoing[] {
   }
 }
 
+/** Bytes of one request: Kafka refuses more than a topic's `max.message.bytes` for one partition. */
+const mostBytes = 1_000_000
+
+const bytesOf = ({ key, value }: Outgoing): number => key.length + value.length + 100
+
+/** Requests in order, each with at most `most` bytes unless one record alone has more. */
+export function requestsOf(records: readonly Outgoing[], most: number = mostBytes): Outgoing[][] {
+  const requests: Outgoing[][] = [[]]
+  let bytes = 0
+  for (const record of records) {
+    const more = bytesOf(record)
+    if (bytes > 0 && bytes + more > most) {
+      requests.push([])
+      bytes = 0
+    }
+    requests[requests.length - 1].push(record)
+    bytes += more
+  }
+  return requests
+}
+
 export function publish(bus: Bus) {
   return async function publish(verdicts: readonly Verdict[]): Promise<void> {
     const records: Outgoing[] = []
     for (const v of verdicts) for (const record of outgoing(v)) records.push(record)
-    await bus.send(records)
+    for (const request of requestsOf(records)) await bus.send(request)
   }
 }

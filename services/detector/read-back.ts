@@ -40,7 +40,8 @@ async function inRange<Row>(database: Database, table: 'set_aside' | 'dead_lette
 
 const idOf = (raw: Raw): string => {
   try {
-    return String((JSON.parse((raw.value ?? Buffer.alloc(0)).toString()) as { id?: unknown }).id ?? '')
+    const { id } = JSON.parse((raw.value ?? Buffer.alloc(0)).toString()) as { id?: unknown }
+    return typeof id === 'string' && /^[!-~]{1,64}$/.test(id) ? id : ''
   } catch {
     return ''
   }

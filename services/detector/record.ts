@@ -212,21 +212,32 @@ export function createRecorder(database: Database, telemetry: Telemetry, feature
     return true
   }
 
+  /** Progress that does not stand where it should was moved by another owner, or by an attempt of ours whose answer was lost. */
+  const tryOnce = async (verdicts: readonly Verdict[], moves: readonly Move[]): Promise<Standing | { stands: 'taken' }> => {
+    let taken = false
+    try {
+      if (await attempt(verdicts, moves)) return { stands: 'written' }
+    } catch (error) {
+      if (!isDuplicate(error)) throw error
+      await connection?.query('ROLLBACK').catch(close)
+      taken = true
+    }
+    // The row that is in the way may be our own, by an attempt whose answer was lost.
+    const now = await standing(database, moves)
+    return taken && now.stands === 'not_written' ? { stands: 'taken' } : now
+  }
+
   return {
     problem: () => problem,
     async record(verdicts, moves) {
       for (let n = 0; ; n++) {
         try {
-          // Progress that does not stand where it should was moved by another owner, or by an attempt of ours whose answer was lost.
-          const standsAt: Standing = (await attempt(verdicts, moves)) ? { stands: 'written' } : await standing(database, moves)
+          const now = await tryOnce(verdicts, moves)
           problem = undefined
-          if (standsAt.stands === 'written') return { result: 'recorded' }
-          if (standsAt.stands === 'fenced') return { result: 'fenced', by: standsAt.by }
+          if (now.stands === 'written') return { result: 'recorded' }
+          if (now.stands === 'fenced') return { result: 'fenced', by: now.by }
+          if (now.stands === 'taken') return { result: 'taken' }
         } catch (error) {
-          if (isDuplicate(error)) {
-            await connection?.query('ROLLBACK').catch(close)
-            return { result: 'taken' }
-          }
           if (isRetriable(error)) await connection?.query('ROLLBACK').catch(close)
           else {
             close()

@@ -5,6 +5,7 @@ import { featureSetHash } from '../../models/features.ts'
 import { createBus } from '../shared/bus.ts'
 import type { Config } from '../shared/config.ts'
 import { createDatabase } from '../shared/database.ts'
+import { messageOf } from '../shared/errors.ts'
 import { type Service, untilItWorks } from '../shared/lifecycle.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
 import { createInForce } from './in-force.ts'
@@ -45,15 +46,24 @@ export function createDetector(
     owner: `${hostname().slice(0, 20)}-${randomUUID()}`.slice(0, 64),
     onUnknownHistory: (p) => profiles.dropPartition(p.place.tenant, p.place.partition),
     idle: () => lane.idle(),
+    onEnd: () => void join(),
   })
-  const inForce = createInForce(database, rates, telemetry, () => {
-    if (stopped) return
-    // Banks have come or gone: the group is joined again with their topics.
-    restarting = restarting.then(async () => {
+  /** Joins the group with the topics of the banks that there are now, once whatever joining there is has ended. */
+  const join = (): Promise<void> => {
+    const joining = async () => {
       await intake.stop()
       if (!stopped) await intake.start([...inForce.tenants().values()])
-    })
-    restarting.catch((error: unknown) => telemetry.logger.error({ err: error }, 'the new banks could not be taken in'))
+    }
+    restarting = restarting.then(() =>
+      untilItWorks('Kafka', telemetry, () => stopped, joining).catch((error: unknown) =>
+        telemetry.logger.warn({ reason: messageOf(error) }, 'the group was not joined, since the detector stops'),
+      ),
+    )
+    return restarting
+  }
+  // Banks have come or gone.
+  const inForce = createInForce(database, rates, telemetry, () => {
+    if (!stopped) void join()
   })
   const lane = createLane({
     intake,
@@ -80,14 +90,15 @@ export function createDetector(
       await inForce.start()
       stopped = before
       lane.start()
-      await untilItWorks('Kafka', telemetry, over, () => intake.start([...inForce.tenants().values()]))
+      await join()
     },
     async stop() {
       if (stopped) return
       stopped = true
-      await inForce.stop()
-      await restarting.catch(() => undefined)
+      // First, since whoever joins waits for the batch in hand, which may wait for TiDB.
       recorder.endRetries()
+      await inForce.stop()
+      await restarting
       await lane.stop()
       await intake.stop()
       await recorder.stop()
