@@ -36,15 +36,17 @@ program
   .option('--runs <number>', 'how often', whole(1), 3)
   .option('--seconds <number>', 'length of the latency run; 0 leaves it out', whole(0), 20)
   .option('--quick', '20,000 transactions, once, 5 seconds')
+  .option('--profile <directory>', 'write a CPU profile of the detector there, which slows it a little')
   .option('--json', 'print the report as JSON on the last line')
   .addHelpText('after', '\nExamples:\n  npm run bench -- throughput\n  ASSAY_SQL=tidb npm run bench -- throughput --json')
-  .action(async (options: { transactions: number; runs: number; seconds: number; quick?: boolean; json?: boolean }) => {
+  .action(async (options: { transactions: number; runs: number; seconds: number; quick?: boolean; profile?: string; json?: boolean }) => {
     const directory = '.assay/bench'
     const before = (await status(directory)).servers.filter((s) => s.state === 'running').length
     const stack = await up({ directory, report: ({ message }) => process.stderr.write(`${message}\n`) })
     try {
       const sized = options.quick ? { transactions: 20_000, runs: 1, seconds: 5 } : options
-      const report = await throughput({ ...sized, env: { ...process.env, ...stack.env }, servers: stack.servers })
+      const flags = options.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`]
+      const report = await throughput({ ...sized, flags, env: { ...process.env, ...stack.env }, servers: stack.servers })
       print(report)
       if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`)
       process.exitCode = report.targets.every((t) => t.met) ? 0 : 1

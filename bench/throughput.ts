@@ -17,6 +17,8 @@ export type ThroughputOptions = {
   transactions: number
   runs: number
   seconds: number
+  /** For Node, when it runs the detector of the backlog. */
+  flags?: readonly string[]
 }
 export type Result = {
   name: string
@@ -43,7 +45,7 @@ async function drain(bank: Bank, stream: Stream, options: ThroughputOptions): Pr
   const decisions = tenantTopic(bank.tenant, 'decisions')
   // A server that somebody else runs has no process that we know, and is left out.
   const watched = options.servers.flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name: name === 'sql' ? 'tidb' : name, pid }]))
-  const child = spawnDetector(bank.config)
+  const child = spawnDetector(bank.config, options.flags)
   const check = () => mustRun(child)
   try {
     const all = () => [{ name: 'assay', pid: child.pid as number }, ...watched].map(({ name, pid }) => ({ name, cpu: cpuSeconds(pid) }))
