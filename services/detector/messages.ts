@@ -35,7 +35,9 @@ export function messagesOf(tenant: string, row: Decided): Outgoing[] {
     decidedAt,
   }
   const key = topics.decisions.key(decision)
-  const messages: Outgoing[] = [{ topic: tenantTopic(tenant, 'decisions'), key, value: JSON.stringify(decision) }]
+  // The transaction lies where its key says, which parse has checked, and so does what became of it: no need to hash the key again.
+  const { partition } = row.raw
+  const messages: Outgoing[] = [{ topic: tenantTopic(tenant, 'decisions'), key, partition, value: JSON.stringify(decision) }]
   if (!row.alert) return messages
   const { instrument, kind, amount, currency, counterparty, counterpartyName, category, channel, country, time } = transaction
   const alert: Alert = {
@@ -61,7 +63,7 @@ export function messagesOf(tenant: string, row: Decided): Outgoing[] {
     policy: row.policy,
     decidedAt,
   }
-  messages.push({ topic: tenantTopic(tenant, 'alerts'), key, value: JSON.stringify(alert) })
+  messages.push({ topic: tenantTopic(tenant, 'alerts'), key, partition, value: JSON.stringify(alert) })
   return messages
 }
 
