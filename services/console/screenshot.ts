@@ -1,6 +1,6 @@
 /**
- * Takes the picture of the console that the README shows, from a console that runs: `npm run assay -- screenshot`. Logs in, opens the
- * newest case, and waits until its timeline is there.
+ * Takes the picture of the console that the README shows, from a console that runs and has an alert of a declined
+ * transaction. Logs in, opens that alert's case, and waits until its timeline is there.
  */
 import { chromium } from 'playwright-core'
 
@@ -26,7 +26,8 @@ export async function screenshot(shot: Shot): Promise<void> {
     await page.getByLabel('Password').fill(shot.password)
     await page.keyboard.press('Enter')
     await page.waitForTimeout(6000)
-    await page.keyboard.press('j')
+    // A case with reasons says more than a random sample.
+    await page.getByText('declined', { exact: true }).first().click()
     await page.waitForTimeout(2500)
     await page.screenshot({ path: shot.file })
   } finally {
