@@ -126,10 +126,15 @@ export function createIntake(options: Options): Intake {
   const begin = async (p: Partition, before: Partition | undefined): Promise<void> => {
     const over = () => stopped || p.lost
     await untilItWorks(`claim ${p.place.topicName} ${p.place.partition}`, telemetry, over, async () => {
-      if (!over()) await open(p, before)
+      if (over()) return
+      await open(p, before).catch((error: unknown) => {
+        p.hindrance = `partitions cannot be claimed: ${messageOf(error)}`
+        throw error
+      })
     }).catch(() => undefined)
     if (over()) return
     p.claimed = true
+    p.hindrance = undefined
     freeRoom()
   }
   const halt = (p: Partition, problem: string) => {
@@ -308,7 +313,7 @@ export function createIntake(options: Options): Intake {
         })),
       )
     },
-    problems: () => [...partitions.values()].flatMap((p) => (p.problem ? [p.problem] : [])),
+    problems: () => [...new Set([...partitions.values()].flatMap((p) => p.problem ?? p.hindrance ?? []))],
     ready: () => joined || consumer === undefined,
   }
   return self

@@ -29,6 +29,8 @@ export class Partition {
   problem: string | undefined
   /** Set when another detector owns it, or it was handed back. */
   lost = false
+  /** Why the last attempt to claim it failed. */
+  hindrance: string | undefined
   /** Set when the claim has succeeded, or is not wanted any more. */
   claimed = false
 

@@ -45,6 +45,26 @@ describe('the detector where one record or one owner could stop everything', () 
     expect(new Set(decisions.map((d) => d.value?.toString())).size).toBe(100)
   })
 
+  test('stops at once while TiDB is away, with a batch in hand and with partitions that it could not claim', async () => {
+    const b = await bank()
+    const wire = await proxy(b.config.sql.host, b.config.sql.port)
+    const config = { ...b.config, sql: { ...b.config.sql, host: '127.0.0.1', port: wire.port } }
+    const service = await detector(config)
+    await b.bus.send(many(b, 't', 50))
+    await eventually('50 rows', async () => (await decidedIds(b)).length === 50)
+    wire.cut()
+    await b.bus.send(many(b, 'u', 50))
+    await eventually('the problem', () => !service.health().ready)
+    // A second detector makes Kafka share the partitions out anew, and no claim can succeed.
+    const second = await detector(b.config)
+    await eventually('the claims that wait', () => service.health().problems.some((p) => p.startsWith('partitions cannot be claimed')))
+    const began = Date.now()
+    await service.stop()
+    expect(Date.now() - began).toBeLessThan(10_000)
+    await eventually('all rows', async () => (await decidedIds(b)).length === 100)
+    expect(second.health().problems).toEqual([])
+  }, 90_000)
+
   test('dead-letters dates that do not exist in outcomes, labels and parties, and goes on', async () => {
     const b = await bank()
     await detector(b.config)
