@@ -33,8 +33,17 @@ export function escalate(d: Deps) {
   return async function escalate({ tenant, caseId, step }: EscalationJob): Promise<void> {
     const settings = d.tenants().get(tenant)?.settings
     const now = d.clock()
-    const taken = settings && stepAt(step, settings, now)
-    if (!settings || !taken) return
+    if (!settings) return
+    const taken = stepAt(step, settings, now)
+    if (!taken) {
+      // The last rung is behind it, or the bank's ladder became shorter: nothing is due any more.
+      await d.database.execute("UPDATE cases SET due_at = NULL WHERE tenant = ? AND id = ? AND step = ? AND state = 'open'", [
+        tenant,
+        caseId,
+        step,
+      ])
+      return
+    }
     const changed = await d.database.transaction(async (tx) => {
       const { affectedRows } = await tx.execute(
         "UPDATE cases SET step = ?, due_at = ? WHERE tenant = ? AND id = ? AND step = ? AND state = 'open' AND due_at IS NOT NULL AND due_at <= ?",
@@ -49,7 +58,7 @@ export function escalate(d: Deps) {
     escalations.inc({ tenant, role: taken.role })
     d.notifier.nudge()
     if (taken.nextDueAt === null) return
-    // When Redis is away the sweep rings instead.
+    // When Redis is away the sweep takes the step instead.
     await d
       .bell()
       .ring(escalationKey(tenant, caseId, step + 1), { tenant, caseId, step: step + 1 }, taken.nextDueAt)

@@ -10,9 +10,7 @@ export type Notice = { tenant: string; caseId: string; step: number; role: strin
 export type Notifier = {
   /** Writes what is to be said; call it inside the transaction of the step. */
   add(tx: Connection, notice: Notice): Promise<void>
-  /** Says what has not been said yet. */
-  deliver(): Promise<void>
-  /** Delivers soon. */
+  /** Says soon what has not been said yet; does not wait for it, so that a slow webhook holds up no escalation. */
   nudge(): void
   stop(): Promise<void>
 }
@@ -21,6 +19,8 @@ type Row = { tenant: string; case_id: string; step: number; channel: 'log' | 'we
 
 const timeout = 5000
 const most = 100
+const abreast = 8
+const mostAttempts = 20
 
 /** Headers of a webhook: a stable id, and a signature over time and body by which the bank knows that it is ours. */
 export function webhookHeaders(id: string, body: string, secret: string | undefined, now: number): Record<string, string> {
@@ -34,7 +34,11 @@ export function webhookHeaders(id: string, body: string, secret: string | undefi
   }
 }
 
-/** Makes the notifier. A webhook that fails is tried again at each sweep, at most 20 times. */
+/**
+ * Makes the notifier. What fails is tried again 1, 2, 4, 8 … seconds after it was written, for three days, and then left unsent.
+ * Delivery is at least once; `assay-id` is the same each time. A webhook is a URL of http or https that an administrator of the bank has
+ * set; redirects are not followed, so that it cannot lead elsewhere, and its answer is not read.
+ */
 export function createNotifier(
   database: Database,
   tenants: () => ReadonlyMap<string, Tenant>,
@@ -43,6 +47,8 @@ export function createNotifier(
 ): Notifier {
   const sent = telemetry.counter('assay_casework_notifications_total', 'Notifications, by channel and result', ['channel', 'result'])
   let delivering: Promise<void> = Promise.resolve()
+  let busy = false
+  let again = false
   let stopped = false
 
   const say = async (row: Row) => {
@@ -60,34 +66,33 @@ export function createNotifier(
       redirect: 'error',
       signal: AbortSignal.timeout(timeout),
     })
+    await response.body?.cancel()
     if (!response.ok) throw new Error(`the webhook answered ${response.status}`)
   }
-  const round = async () => {
-    const rows = await database.query<Row>('SELECT * FROM notifications WHERE sent IS NULL AND attempts < 20 ORDER BY created LIMIT ?', [
-      most,
-    ])
-    for (const row of rows) {
-      if (stopped) return
-      const key = [row.tenant, row.case_id, row.step, row.channel]
-      try {
-        await say(row)
-        await database.execute(
-          'UPDATE notifications SET sent = ?, attempts = attempts + 1 WHERE tenant = ? AND case_id = ? AND step = ? AND channel = ?',
-          [clock(), ...key],
-        )
-        sent.inc({ channel: row.channel, result: 'sent' })
-      } catch (error) {
-        sent.inc({ channel: row.channel, result: 'failed' })
-        telemetry.logger.warn(
-          { case: row.case_id, channel: row.channel, reason: messageOf(error) },
-          'the notification was not delivered; it is tried again',
-        )
-        await database.execute(
-          'UPDATE notifications SET attempts = attempts + 1 WHERE tenant = ? AND case_id = ? AND step = ? AND channel = ?',
-          key,
-        )
-      }
+  const settle = async (row: Row) => {
+    const key = [row.tenant, row.case_id, row.step, row.channel]
+    const where = 'WHERE tenant = ? AND case_id = ? AND step = ? AND channel = ?'
+    try {
+      await say(row)
+    } catch (error) {
+      sent.inc({ channel: row.channel, result: 'failed' })
+      telemetry.logger.warn({ case: row.case_id, channel: row.channel, reason: messageOf(error) }, 'not delivered; it is tried again')
+      await database.execute(`UPDATE notifications SET attempts = attempts + 1 ${where}`, key)
+      return
     }
+    await database.execute(`UPDATE notifications SET sent = ?, attempts = attempts + 1 ${where}`, [clock(), ...key])
+    sent.inc({ channel: row.channel, result: 'sent' })
+  }
+  const round = async () => {
+    const rows = await database.query<Row>(
+      `SELECT * FROM notifications WHERE sent IS NULL AND attempts < ? AND (attempts = 0 OR created + 500 * POW(2, attempts) <= ?)
+       ORDER BY attempts, created LIMIT ?`,
+      [mostAttempts, clock(), most],
+    )
+    const lane = async () => {
+      for (let row = rows.shift(); row && !stopped; row = rows.shift()) await settle(row)
+    }
+    await Promise.all(Array.from({ length: abreast }, lane))
   }
   const self: Notifier = {
     async add(tx, { tenant, caseId, step, role, settings, now }) {
@@ -103,16 +108,20 @@ export function createNotifier(
         ])
       }
     },
-    deliver() {
-      delivering = delivering.then(round, round)
-      return delivering
-    },
     nudge() {
-      self.deliver().catch((error: unknown) => telemetry.logger.warn({ reason: messageOf(error) }, 'notifications wait'))
+      again = busy
+      if (busy || stopped) return
+      busy = true
+      delivering = round()
+        .catch((error: unknown) => telemetry.logger.warn({ reason: messageOf(error) }, 'notifications wait'))
+        .finally(() => {
+          busy = false
+          if (again) self.nudge()
+        })
     },
     async stop() {
       stopped = true
-      await delivering.catch(() => undefined)
+      await delivering
     },
   }
   return self

@@ -3,7 +3,7 @@ import { Compile } from 'typebox/compile'
 import type { Received } from '../shared/bus.ts'
 import { takeAlert } from '../shared/cases.ts'
 import type { Database } from '../shared/database.ts'
-import { Alert } from '../shared/events.ts'
+import { Alert, tenantTopic } from '../shared/events.ts'
 import type { Bell } from '../shared/jobs.ts'
 import type { Tenant } from '../shared/settings.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
@@ -24,13 +24,13 @@ export function openCases(d: {
   const read = (record: Received): Alert | undefined => {
     try {
       const alert: unknown = JSON.parse((record.value ?? Buffer.alloc(0)).toString())
-      if (schema.Check(alert)) return alert
+      if (schema.Check(alert) && record.topic === tenantTopic(alert.tenant, 'alerts')) return alert
     } catch {
       // Said below, together with what is JSON but no alert.
     }
     d.telemetry.logger.error(
       { topic: record.topic, partition: record.partition, offset: record.offset },
-      'this record is not an alert; it is passed over',
+      'this record is not an alert of its topic’s bank; it is passed over',
     )
     return undefined
   }
@@ -42,7 +42,7 @@ export function openCases(d: {
       const { caseId, opened, joined, dueAt } = await takeAlert(d.database, alert, firstDueAt(alert, bank.settings, d.clock()))
       taken.inc({ tenant: alert.tenant, effect: opened ? 'opened' : joined ? 'joined' : 'known' })
       if (dueAt === null) continue
-      // When Redis is away the sweep rings instead.
+      // When Redis is away the sweep takes the step instead.
       await d.bell.ring(escalationKey(alert.tenant, caseId, 0), { tenant: alert.tenant, caseId, step: 0 }, dueAt).catch(() => undefined)
     }
   }

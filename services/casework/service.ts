@@ -15,6 +15,10 @@ import { createSweep } from './sweep.ts'
 
 const every = 5000
 
+/**
+ * Makes casework. Each part can be away for a while: without Kafka no alert comes, without TiDB alerts wait in Kafka, without Redis the
+ * sweep (every `sweepMs`) takes the steps that are `graceMs` overdue. `health` names what is away.
+ */
 export function createCasework(config: Config, telemetry: Telemetry, options: { sweepMs?: number; graceMs?: number } = {}): Service {
   const clock = Date.now
   const database = createDatabase(config.sql)
@@ -23,6 +27,8 @@ export function createCasework(config: Config, telemetry: Telemetry, options: { 
   let consumption: Consumption | undefined
   let timer: NodeJS.Timeout | undefined
   let stopped = true
+  let started = false
+  let busy = false
   let refreshing: Promise<void> = Promise.resolve()
 
   const notifier = createNotifier(database, () => tenants, telemetry, clock)
@@ -31,6 +37,7 @@ export function createCasework(config: Config, telemetry: Telemetry, options: { 
   const sweep = createSweep({
     database,
     answer,
+    tenants: () => [...tenants.keys()],
     notifier,
     telemetry,
     clock,
@@ -48,13 +55,19 @@ export function createCasework(config: Config, telemetry: Telemetry, options: { 
     await consumption?.stop()
     consumption = undefined
     if (next.size === 0) return
-    consumption = bus.consume({
+    const listening = bus.consume({
       group: `${config.group}-casework`,
       topics: [...next.keys()].map((t) => tenantTopic(t, 'alerts')),
       fromBeginning: true,
       each,
     })
-    await consumption.start()
+    try {
+      await listening.start()
+    } catch (error) {
+      await listening.stop().catch(() => undefined)
+      throw error
+    }
+    consumption = listening
   }
 
   return {
@@ -65,18 +78,26 @@ export function createCasework(config: Config, telemetry: Telemetry, options: { 
       const over = () => stopped
       await untilItWorks('TiDB', telemetry, over, () => database.ping())
       await untilItWorks('Kafka', telemetry, over, () => bus.start())
+      if (stopped) return
       await bell.start()
       await untilItWorks('Kafka and TiDB', telemetry, over, refresh)
+      if (stopped) return
       await sweep.start()
       timer = setInterval(() => {
-        refreshing = refresh().catch((error: unknown) =>
-          telemetry.logger.warn({ reason: messageOf(error) }, 'banks could not be read; those known go on'),
-        )
+        if (busy) return
+        busy = true
+        refreshing = refresh()
+          .catch((error: unknown) => telemetry.logger.warn({ reason: messageOf(error) }, 'banks could not be read; those known go on'))
+          .finally(() => {
+            busy = false
+          })
       }, every)
+      started = true
     },
     async stop() {
       if (stopped) return
       stopped = true
+      started = false
       clearInterval(timer)
       await refreshing
       await consumption?.stop()
@@ -90,7 +111,7 @@ export function createCasework(config: Config, telemetry: Telemetry, options: { 
       const problems = [...bell.health().problems]
       const sweeping = sweep.problem()
       if (sweeping) problems.push(sweeping)
-      if (stopped) problems.push('casework is not started')
+      if (!started) problems.push('casework is not started, or still waits for Kafka or TiDB')
       else if (consumption && !consumption.ready()) problems.push('casework has not joined its Kafka group')
       return { ready: problems.length === 0, problems }
     },

@@ -83,11 +83,15 @@ export async function listCases(
 ): Promise<{ cases: CaseRow[]; next: string | null }> {
   const limit = Math.min(filter.limit ?? 50, 500)
   const [opened, id] = filter.after?.split('.') ?? []
-  const rows = await database.query<Columns>(
-    `SELECT * FROM cases WHERE tenant = COALESCE(?, tenant) AND state = COALESCE(?, state) AND (? IS NULL OR opened < ? OR (opened = ? AND id < ?))
-     ORDER BY opened DESC, id DESC LIMIT ?`,
-    [filter.tenant ?? null, filter.state ?? null, opened ?? null, Number(opened ?? 0), Number(opened ?? 0), id ?? '', limit + 1],
-  )
+  const wanted: [string, ...(string | number)[]][] = []
+  if (filter.tenant) wanted.push(['tenant = ?', filter.tenant])
+  if (filter.state) wanted.push(['state = ?', filter.state])
+  if (opened && id) wanted.push(['opened <= ? AND (opened < ? OR id < ?)', Number(opened), Number(opened), id])
+  const where = wanted.length > 0 ? `WHERE ${wanted.map(([condition]) => condition).join(' AND ')}` : ''
+  const rows = await database.query<Columns>(`SELECT * FROM cases ${where} ORDER BY opened DESC, id DESC LIMIT ?`, [
+    ...wanted.flatMap(([, ...values]) => values),
+    limit + 1,
+  ])
   const page = rows.slice(0, limit).map(rowOf)
   const last = page.at(-1)
   return { cases: page, next: rows.length > limit && last ? `${last.opened}.${last.id}` : null }
@@ -117,9 +121,14 @@ export async function readCase(database: Database, place: { tenant: string; case
 
 type Act = { tenant: string; caseId: string; actor: string }
 
+/*
+ * Reads after a change that waited for a lock say FOR UPDATE: TiDB's plain reads show what was there when the transaction began, so
+ * an alert that joined meanwhile would get no label, and a claim of one's own would look like another's.
+ */
+
 /** Throws what stands in the way of a change that did not take place. */
 async function refuse(database: Connection, { tenant, caseId }: Act, what: string): Promise<never> {
-  const [row] = await database.query<Columns>('SELECT * FROM cases WHERE tenant = ? AND id = ?', [tenant, caseId])
+  const [row] = await database.query<Columns>('SELECT * FROM cases WHERE tenant = ? AND id = ? FOR UPDATE', [tenant, caseId])
   if (!row) throw new AssayError('case_unknown', `There is no case ${caseId} of ${tenant}`, { status: 404 })
   const by = row.assignee ? ` by ${row.assignee}` : ''
   throw new AssayError('case_conflict', `The case is ${row.state}${by}, so it cannot be ${what}`, {
@@ -137,7 +146,7 @@ export async function claimCase(database: Database, act: Act): Promise<void> {
       [act.actor, now, act.tenant, act.caseId],
     )
     if (affectedRows === 1) return addHistory(tx, { ...act, now }, act.actor, 'claimed')
-    const [mine] = await tx.query('SELECT id FROM cases WHERE tenant = ? AND id = ? AND state = ? AND assignee = ?', [
+    const [mine] = await tx.query('SELECT id FROM cases WHERE tenant = ? AND id = ? AND state = ? AND assignee = ? FOR UPDATE', [
       act.tenant,
       act.caseId,
       'claimed',
@@ -147,12 +156,12 @@ export async function claimCase(database: Database, act: Act): Promise<void> {
   })
 }
 
-/** Gives a claimed case back to the queue; it escalates again from `dueAt` on (milliseconds since 1970). */
+/** Gives a claimed case back to the queue; the steps that are left escalate from `dueAt` on (milliseconds since 1970), none for a random sample. */
 export async function releaseCase(database: Database, act: Act & { dueAt?: number }): Promise<void> {
   await database.transaction(async (tx) => {
     const now = Date.now()
     const { affectedRows } = await tx.execute(
-      "UPDATE cases SET state = 'open', assignee = NULL, claimed = NULL, due_at = ? WHERE tenant = ? AND id = ? AND state = 'claimed'",
+      "UPDATE cases SET state = 'open', assignee = NULL, claimed = NULL, due_at = IF(sample = 1, NULL, ?) WHERE tenant = ? AND id = ? AND state = 'claimed'",
       [act.dueAt ?? now, act.tenant, act.caseId],
     )
     if (affectedRows === 0) await refuse(tx, act, 'released')
@@ -186,17 +195,14 @@ export async function giveVerdict(database: Database, act: Act & { disposition: 
       [act.actor, act.disposition, act.note ?? null, now, act.tenant, act.caseId, act.actor],
     )
     if (affectedRows === 0) {
-      const [same] = await tx.query('SELECT id FROM cases WHERE tenant = ? AND id = ? AND state = ? AND assignee = ? AND disposition = ?', [
-        act.tenant,
-        act.caseId,
-        'closed',
-        act.actor,
-        act.disposition,
-      ])
+      const [same] = await tx.query(
+        'SELECT id FROM cases WHERE tenant = ? AND id = ? AND state = ? AND assignee = ? AND disposition = ? FOR UPDATE',
+        [act.tenant, act.caseId, 'closed', act.actor, act.disposition],
+      )
       if (same) return
       await refuse(tx, act, 'judged')
     }
-    const alerts = await tx.query<{ alert: Buffer }>('SELECT alert FROM case_transactions WHERE tenant = ? AND case_id = ?', [
+    const alerts = await tx.query<{ alert: Buffer }>('SELECT alert FROM case_transactions WHERE tenant = ? AND case_id = ? FOR UPDATE', [
       act.tenant,
       act.caseId,
     ])

@@ -2,13 +2,13 @@
 import { createHash } from 'node:crypto'
 import { type Job, Queue, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
-import { messageOf } from './errors.ts'
+import { AssayError, messageOf } from './errors.ts'
 import type { Telemetry } from './telemetry.ts'
 
 export type Bell<T> = {
   start(): Promise<void>
   stop(): Promise<void>
-  /** Rings at `at` (milliseconds since 1970), once for each key. Rejects when Redis is away; a sweep then rings. */
+  /** Rings at `at` (milliseconds since 1970), once for each key. Rejects when Redis is away; a sweep then does the bell's work. */
   ring(key: string, data: T, at: number): Promise<void>
   health(): { ready: boolean; problems: string[] }
 }
@@ -30,6 +30,7 @@ export function createBell<T extends object>(options: {
   let queue: Queue | undefined
   let worker: Worker | undefined
   let connections: Redis[] = []
+  let producer: Redis | undefined
   let problem: string | undefined
 
   const connect = (settings: { maxRetriesPerRequest: number | null; enableOfflineQueue?: boolean }) => {
@@ -47,9 +48,10 @@ export function createBell<T extends object>(options: {
     async start() {
       if (queue) return
       // A producer fails at once when Redis is away; a worker waits for it.
+      producer = connect({ maxRetriesPerRequest: 1, enableOfflineQueue: false })
       queue = new Queue(name, {
         prefix,
-        connection: connect({ maxRetriesPerRequest: 1, enableOfflineQueue: false }),
+        connection: producer,
         defaultJobOptions: {
           attempts: 5,
           backoff: { type: 'exponential', delay: 500 },
@@ -69,18 +71,25 @@ export function createBell<T extends object>(options: {
       worker.on('failed', (job, error) => telemetry.logger.warn({ job: job?.id, reason: messageOf(error) }, `${name}: the job failed`))
     },
     async stop() {
-      const closing = Promise.all([worker?.close(problem !== undefined), queue?.close()]).catch(() => undefined)
+      const away = producer?.status !== 'ready'
+      const closing = Promise.all([worker?.close(away), queue?.close()]).catch(() => undefined)
       // BullMQ waits for a Redis that is away; what is in hand there is rung again by the sweep.
-      await Promise.race([closing, new Promise((resolve) => setTimeout(resolve, problem === undefined ? 10_000 : 500))])
+      await Promise.race([closing, new Promise((resolve) => setTimeout(resolve, away ? 500 : 10_000))])
       for (const connection of connections) connection.disconnect()
       connections = []
+      producer = undefined
       queue = undefined
       worker = undefined
     },
     async ring(key, data, at) {
       if (!queue) throw new Error(`the queue ${name} has not been started`)
+      // BullMQ would wait for a connection that has never been there, and an alert with it.
+      if (producer?.status !== 'ready') throw new AssayError('redis_away', `The Redis of the jobs (${name}) is away`)
       await queue.add(name, data, { jobId: jobId(key), delay: Math.max(0, at - Date.now()) })
     },
-    health: () => ({ ready: problem === undefined, problems: problem === undefined ? [] : [problem] }),
+    health() {
+      if (!producer || producer.status === 'ready') return { ready: true, problems: [] }
+      return { ready: false, problems: [problem ?? 'Redis of the jobs: not connected yet'] }
+    },
   }
 }

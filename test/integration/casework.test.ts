@@ -2,12 +2,13 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createCasework } from '../../services/casework/service.ts'
-import { claimCase, giveVerdict, listCases, readCase } from '../../services/shared/cases.ts'
+import { claimCase, giveVerdict, listCases, readCase, releaseCase, takeAlert } from '../../services/shared/cases.ts'
 import type { Config } from '../../services/shared/config.ts'
 import { type Alert, type Label, tenantTopic, topics } from '../../services/shared/events.ts'
 import { createOutboxRelay } from '../../services/shared/outbox.ts'
 import { alert } from '../helpers/alerts.ts'
 import { type Bank, bank } from '../helpers/bank.ts'
+import { proxy } from '../helpers/proxy.ts'
 import { redisServer } from '../helpers/redis.ts'
 import { eventually, testTelemetry } from '../helpers/servers.ts'
 import { collect, valuesOf } from '../helpers/topics.ts'
@@ -135,7 +136,7 @@ describe('casework', () => {
     expect(
       valuesOf<Label>(labels)
         .map((l) => [l.transaction, l.value, l.source, l.by])
-        .toSorted(),
+        .toSorted((x, y) => String(x).localeCompare(String(y))),
     ).toEqual([
       ['a-1', 'fraud', 'analyst', 'ada'],
       ['a-2', 'fraud', 'analyst', 'ada'],
@@ -143,5 +144,141 @@ describe('casework', () => {
     await eventually('an empty outbox', async () => (await b.database.query('SELECT id FROM outbox')).length === 0)
     await send(b, [alert(b.name, 'anna', 'a-3')])
     await eventually('a new case', async () => (await cases(b)).length === 2)
+  })
+})
+
+describe('a case', () => {
+  test('is changed by one of many at once: one claim, one verdict, one label for each transaction', async () => {
+    const b = await bank()
+    const { caseId } = await takeAlert(b.database, alert(b.name, 'anna', 'a-1'), null)
+    const claims = await Promise.allSettled(
+      ['ada', 'bob', 'cyd', 'ada'].map((actor) => claimCase(b.database, { tenant: b.name, caseId, actor })),
+    )
+    const assignee = (await readCase(b.database, { tenant: b.name, caseId }))?.assignee as string
+    expect(claims.filter((c) => c.status === 'fulfilled')).toHaveLength(assignee === 'ada' ? 2 : 1)
+    const judge = () => giveVerdict(b.database, { tenant: b.name, caseId, actor: assignee, disposition: 'genuine' })
+    await Promise.all([judge(), judge(), takeAlert(b.database, alert(b.name, 'anna', 'a-2'), null)])
+    const found = await readCase(b.database, { tenant: b.name, caseId })
+    expect(found?.history.map((h) => h.event).filter((e) => e !== 'joined')).toEqual(['opened', 'claimed', 'judged'])
+    const [{ labels }] = await b.database.query<{ labels: number }>('SELECT COUNT(*) AS labels FROM outbox')
+    expect(labels).toBe(found?.alerts.length)
+    await expect(giveVerdict(b.database, { tenant: b.name, caseId, actor: assignee, disposition: 'fraud' })).rejects.toMatchObject({
+      code: 'case_conflict',
+    })
+  })
+
+  test('is opened once when many alerts of a customer come at once', async () => {
+    const b = await bank()
+    const taken = await Promise.all(Array.from({ length: 8 }, (_, i) => takeAlert(b.database, alert(b.name, 'anna', `a-${i % 6}`), null)))
+    expect(new Set(taken.map((t) => t.caseId)).size).toBe(1)
+    expect(taken.filter((t) => t.opened)).toHaveLength(1)
+    expect((await cases(b))[0].amount).toBe(6 * alert(b.name, '', '').amount)
+  })
+
+  test('gives a label to an alert too that joined while its verdict was waiting', async () => {
+    const b = await bank()
+    const { caseId } = await takeAlert(b.database, alert(b.name, 'anna', 'a-1'), null)
+    let verdict: Promise<void> | undefined
+    await b.database.transaction(async (tx) => {
+      await tx.query('SELECT id FROM cases WHERE tenant = ? AND id = ? FOR UPDATE', [b.name, caseId])
+      verdict = giveVerdict(b.database, { tenant: b.name, caseId, actor: 'ada', disposition: 'fraud' })
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      const late = Buffer.from(JSON.stringify(alert(b.name, 'anna', 'a-2')))
+      await tx.execute(
+        'INSERT INTO case_transactions (tenant, case_id, transaction_id, customer, alert, added) VALUES (?, ?, ?, ?, ?, ?)',
+        [b.name, caseId, 'a-2', 'anna', late, Date.now()],
+      )
+    })
+    await verdict
+    const [{ labels }] = await b.database.query<{ labels: number }>('SELECT COUNT(*) AS labels FROM outbox')
+    expect(labels).toBe(2)
+  })
+
+  test('is listed in pages, newest first, by bank and state', async () => {
+    const b = await bank()
+    for (let i = 0; i < 5; i++) await takeAlert(b.database, alert(b.name, `customer-${i}`, `t-${i}`), null)
+    const first = await listCases(b.database, { tenant: b.name, state: 'open', limit: 3 })
+    const second = await listCases(b.database, { tenant: b.name, state: 'open', limit: 3, after: first.next as string })
+    expect([...first.cases, ...second.cases].map((c) => c.customer)).toEqual([4, 3, 2, 1, 0].map((i) => `customer-${i}`))
+    expect(second.next).toBeNull()
+    expect((await listCases(b.database, { tenant: b.name, state: 'closed' })).cases).toEqual([])
+  })
+
+  test('that is released escalates on, unless it is a random sample', async () => {
+    const b = await bank()
+    for (const sample of [false, true]) {
+      const { caseId } = await takeAlert(b.database, alert(b.name, `anna-${sample}`, `a-${sample}`, { sample }), null)
+      const act = { tenant: b.name, caseId, actor: 'ada' }
+      await claimCase(b.database, act)
+      await releaseCase(b.database, { ...act, dueAt: 5 })
+      expect(await readCase(b.database, act)).toMatchObject({ state: 'open', assignee: null, dueAt: sample ? null : 5 })
+      await expect(releaseCase(b.database, act)).rejects.toMatchObject({ status: 409 })
+    }
+    await expect(claimCase(b.database, { tenant: b.name, caseId: 'none', actor: 'ada' })).rejects.toMatchObject({ status: 404 })
+  })
+})
+
+describe('on a bad day', () => {
+  test('what is no alert, or another bank’s, is passed over, and the good ones around it open cases', async () => {
+    const b = await bank()
+    await casework(b.config)
+    const topic = tenantTopic(b.name, 'alerts')
+    const bad = [
+      '{',
+      'null',
+      '{"id":"x"}',
+      JSON.stringify(alert('another-bank', 'eve', 'e-1')),
+      JSON.stringify({ ...alert(b.name, 'eve', 'e-2'), score: 'high' }),
+    ]
+    const key = topics.alerts.key(alert(b.name, 'anna', 'a-1'))
+    await send(b, [alert(b.name, 'anna', 'a-1')])
+    await b.bus.send(bad.map((value) => ({ topic, key, value })))
+    await send(b, [alert(b.name, 'anna', 'a-2')])
+    await eventually('both good ones', async () => (await cases(b))[0]?.amount === 2 * alert(b.name, '', '').amount)
+    expect(await cases(b)).toHaveLength(1)
+  })
+
+  test('TiDB is away while alerts come: they wait, and open their cases when it is back', async () => {
+    const b = await bank()
+    const between = await proxy(b.config.sql.host, b.config.sql.port)
+    const service = await casework({ ...b.config, sql: { ...b.config.sql, host: '127.0.0.1', port: between.port } })
+    between.cut()
+    await send(b, [alert(b.name, 'anna', 'a-1')])
+    await eventually('health that says so', () => !service.health().ready)
+    expect(service.health().problems.join()).toContain('TiDB')
+    between.mend()
+    await eventually('the case', async () => (await cases(b)).length === 1)
+    await eventually('health', () => service.health().ready)
+  })
+
+  test('Redis is away all the time: cases are opened, and the sweep escalates them', async () => {
+    const b = await bank(ladder(0.3, 0.3))
+    const redis = await redisServer()
+    await redis.kill()
+    const service = await casework({ ...b.config, redisJobs: redis.address })
+    await send(b, [alert(b.name, 'anna', 'a-1')])
+    const anna = await eventually('the case', async () => (await cases(b))[0])
+    await eventually('two steps', async () => (await events(b, anna.id))?.length === 3)
+    expect(service.health().problems.join()).toContain('Redis')
+  })
+
+  test('a webhook that never answers holds up no escalation', async () => {
+    const server = createServer(() => undefined)
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => {
+      server.closeAllConnections()
+      server.close()
+    })
+    const b = await bank({
+      ...ladder(0.2, 0.2, 0.2),
+      notify: { webhookUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` },
+    })
+    await casework(b.config)
+    await send(b, [alert(b.name, 'anna', 'a-1')])
+    const anna = await eventually('the case', async () => (await cases(b))[0])
+    const from = Date.now()
+    await eventually('three steps', async () => (await events(b, anna.id))?.length === 4)
+    expect(Date.now() - from).toBeLessThan(4500)
+    server.closeAllConnections()
   })
 })
