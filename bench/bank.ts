@@ -1,5 +1,6 @@
 /** A bank for one run: its own database, topics and groups, so that no run sees another's. */
 import { randomBytes } from 'node:crypto'
+import kafkajs from 'kafkajs'
 import { writeRates } from '../infra/commands/rates.ts'
 import { migrate } from '../infra/migrations/migrate.ts'
 import { simulate } from '../infra/simulator/simulate.ts'
@@ -74,10 +75,17 @@ export async function load(bus: Bus, records: readonly Outgoing[]): Promise<void
   for (let from = 0; from < records.length; from += 1000) await bus.send(records.slice(from, from + 1000))
 }
 
-/** Records in a topic by now. */
+/** Records in a topic by now. A broker may not know for a moment that it leads what it has just made, so it is asked again. */
 export async function sizeOf(bus: Bus, topic: string): Promise<number> {
   const admin = await bus.admin()
-  return (await admin.fetchTopicOffsets(topic)).reduce((sum, o) => sum + Number(o.high), 0)
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return (await admin.fetchTopicOffsets(topic)).reduce((sum, o) => sum + Number(o.high), 0)
+    } catch (error) {
+      if (attempt === 20 || !(error instanceof kafkajs.KafkaJSError && error.retriable)) throw error
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
 }
 
 /** Looks every 50 ms until the topic holds so many records; throws after `seconds`, or as soon as `check` does. */
