@@ -1,10 +1,13 @@
 /** `npm run assay -- progress`: how far each partition has been decided, and the way out when a topic was made anew. */
 import { Command } from 'commander'
+import { createBus } from '../../services/shared/bus.ts'
 import { createDatabase } from '../../services/shared/database.ts'
-import { AssayError } from '../../services/shared/errors.ts'
+import { AssayError, messageOf } from '../../services/shared/errors.ts'
+import { tenantTopic } from '../../services/shared/events.ts'
+import { createTelemetry } from '../../services/shared/telemetry.ts'
 import { localConfig } from '../local.ts'
 
-const inputs = ['transactions', 'outcomes', 'parties', 'labels']
+const inputs = ['transactions', 'outcomes', 'parties', 'labels'] as const
 
 type Row = { tenant: string; topic: string; part: number; log: number; epoch: number; next_offset: number; owner: string; updated: number }
 
@@ -44,7 +47,7 @@ export function progressCommand(): Command {
   command
     .command('reset')
     .description(
-      'let a partition begin elsewhere, after its topic was made anew; what was decided stays, and ids already decided are not decided again',
+      'let a partition begin elsewhere, after its topic was made anew; what was decided stays, and ids already decided are not decided again; stop the detectors first',
     )
     .requiredOption('--tenant <tenant>', 'the bank')
     .requiredOption('--topic <name>', inputs.join(', '))
@@ -52,12 +55,27 @@ export function progressCommand(): Command {
     .requiredOption('--to <offset>', 'the offset that is next')
     .addHelpText('after', '\nExample:\n  npm run assay -- progress reset --tenant demo-bank --topic transactions --partition 0 --to 0')
     .action(async (options: { tenant: string; topic: string; partition: string; to: string }) => {
-      if (!inputs.includes(options.topic))
+      if (!inputs.some((name) => name === options.topic))
         throw new AssayError('topic_unknown', `--topic is ${options.topic}, not one of ${inputs.join(', ')}`)
       const to = Number(options.to)
       if (!Number.isSafeInteger(to) || to < 0) throw new AssayError('offset_invalid', `--to is ${options.to}, not an offset`)
-      const database = createDatabase((await localConfig()).sql)
+      const config = await localConfig()
+      const database = createDatabase(config.sql)
+      const bus = createBus(config.kafka, { name: 'assay-progress', telemetry: createTelemetry('assay', config.logLevel) })
+      const topic = options.topic as (typeof inputs)[number]
       try {
+        // Kafka's offset moves first: below our progress all would be looked for that was never recorded.
+        const admin = await bus.admin()
+        const partitions = [{ partition: Number(options.partition), offset: String(to) }]
+        await admin
+          .setOffsets({ groupId: `${config.group}-detector`, topic: tenantTopic(options.tenant, topic), partitions })
+          .catch((cause: unknown) => {
+            throw new AssayError(
+              'group_active',
+              `Kafka does not move the offset (${messageOf(cause)}); stop the detectors of this group first`,
+              { cause },
+            )
+          })
         // `log` rises, so that a place is never used twice, and so does the epoch, which fences whoever owns the partition now.
         const { affectedRows } = await database.execute(
           "UPDATE progress SET log = log + 1, epoch = epoch + 1, next_offset = ?, last_record = NULL, owner = 'reset', updated = ? WHERE tenant = ? AND topic = ? AND part = ?",
@@ -65,10 +83,9 @@ export function progressCommand(): Command {
         )
         if (affectedRows === 0)
           throw new AssayError('partition_unknown', `there is no progress of ${options.tenant} ${options.topic} ${options.partition}`)
-        process.stdout.write(
-          `${options.tenant} ${options.topic} ${options.partition} goes on at ${to}; restart the detector that had stopped it\n`,
-        )
+        process.stdout.write(`${options.tenant} ${options.topic} ${options.partition} goes on at ${to}; start the detectors again\n`)
       } finally {
+        await bus.stop()
         await database.stop()
       }
     })

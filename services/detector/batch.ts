@@ -34,6 +34,8 @@ export type Decided = {
   time: number
   id: string
   event: Buffer
+  /** The event as it was parsed; absent on a row that was read back. */
+  transaction?: Transaction
   contentHash: Buffer
   baseAmount: number
   rateDate: number | null

@@ -44,6 +44,7 @@ export function decide(clock: () => number) {
         time: candidate.time,
         id: candidate.transaction.id,
         event: candidate.raw.value as Buffer,
+        transaction: candidate.transaction,
         contentHash: candidate.contentHash,
         baseAmount: candidate.baseAmount,
         rateDate: candidate.rateDate,

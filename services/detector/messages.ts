@@ -18,7 +18,7 @@ export const alertId = (tenant: string, id: string): string => createHash('sha25
 
 /** The decision, and the alert if there is one. */
 export function messagesOf(tenant: string, row: Decided): Outgoing[] {
-  const transaction = JSON.parse(row.event.toString()) as Transaction
+  const transaction = row.transaction ?? (JSON.parse(row.event.toString()) as Transaction)
   const decidedAt = new Date(row.decided).toISOString()
   const action = actions[row.action]
   const decision: Decision = {

@@ -3,33 +3,43 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { loadScorer } from '../../models/scorer.ts'
-import type { Database } from '../shared/database.ts'
+import { type Database, isDuplicate } from '../shared/database.ts'
 import type { Model } from './score.ts'
 
 const artefacts = ['model.json', 'weights.bin'] as const
 
 /** Loads the model of a folder, and registers its bytes under a version of their own unless they have one. */
-export async function loadModel(database: Database, directory: string): Promise<Model & { stop(): Promise<void> }> {
-  const scorer = await loadScorer(directory)
+export async function loadModel(
+  database: Database,
+  directory: string,
+  warn: (message: string) => void,
+): Promise<Model & { stop(): Promise<void> }> {
+  const scorer = await loadScorer(directory, { warn })
   const [manifest, ...bytes] = await Promise.all(['manifest.json', ...artefacts].map((name) => readFile(join(directory, name))))
   const artefact = Buffer.from(JSON.stringify(Object.fromEntries(artefacts.map((name, i) => [name, bytes[i].toString('base64')]))))
   const sha256 = createHash('sha256').update(manifest).update(artefact).digest()
-  const version = await database.transaction(async (tx) => {
-    const [known] = await tx.query<{ version: number }>('SELECT version FROM models WHERE sha256 = ?', [sha256])
-    if (known) return known.version
-    const [{ next }] = await tx.query<{ next: number }>('SELECT COALESCE(MAX(version), 0) + 1 AS next FROM models')
-    await tx.execute(
-      "INSERT INTO models (version, name, state, manifest, artefact, sha256, created, created_by) VALUES (?, ?, 'champion', ?, ?, ?, ?, 'assay')",
-      [
-        next,
-        String((JSON.parse(manifest.toString()) as { name?: string }).name ?? 'default').slice(0, 64),
-        manifest.toString(),
-        artefact,
-        sha256,
-        Date.now(),
-      ],
-    )
-    return next
+  const register = () =>
+    database.transaction(async (tx) => {
+      const [known] = await tx.query<{ version: number }>('SELECT version FROM models WHERE sha256 = ?', [sha256])
+      if (known) return known.version
+      const [{ next }] = await tx.query<{ next: number }>('SELECT COALESCE(MAX(version), 0) + 1 AS next FROM models')
+      await tx.execute(
+        "INSERT INTO models (version, name, state, manifest, artefact, sha256, created, created_by) VALUES (?, ?, 'champion', ?, ?, ?, ?, 'assay')",
+        [
+          next,
+          String((JSON.parse(manifest.toString()) as { name?: string }).name ?? 'default').slice(0, 64),
+          manifest.toString(),
+          artefact,
+          sha256,
+          Date.now(),
+        ],
+      )
+      return next
+    })
+  // Another detector that starts at this moment may register the same bytes, or take the same number.
+  const version = await register().catch((error: unknown) => {
+    if (!isDuplicate(error)) throw error
+    return register()
   })
   return { scorer, version, stop: async () => scorer.stop() }
 }

@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer'
 import { Compile } from 'typebox/compile'
 import { holdsCardNumber, maskCardNumbers } from '../shared/card-numbers.ts'
 import { messageOf } from '../shared/errors.ts'
-import { customerOf, type Label, type Outcome, type Party, type Transaction, topics } from '../shared/events.ts'
+import { customerOf, type Label, longestEvent, type Outcome, type Party, type Transaction, topics } from '../shared/events.ts'
 import { partitionOf } from '../shared/kafkajs.ts'
 import { type DeadLettered, deadLetter, type Ok, ok } from '../shared/outcomes.ts'
 import type { Tenant } from '../shared/settings.ts'
@@ -27,9 +27,6 @@ export type Taken = {
 }
 export type Parsed = Omit<Taken, 'raws'> & { verdicts: (Verdict | { kind: 'candidate'; raw: Raw; candidate: Candidate })[] }
 
-/** Longest value that is read, in bytes: a row's event column holds it. */
-export const longestValue = 16_384
-
 const schemas = {
   transactions: Compile(topics.transactions.schema),
   outcomes: Compile(topics.outcomes.schema),
@@ -42,7 +39,7 @@ type Checked = { Check(value: unknown): boolean; Errors(value: unknown): Iterabl
 /** Reads a value by its topic's schema: not JSON, not UTF-8, too long or of another form are dead letters with every fault's path. */
 function read<T>(topic: Input, value: Buffer | null): Ok<T> | DeadLettered {
   if (value === null || value.length === 0) return deadLetter('empty', 'the record has no value')
-  if (value.length > longestValue) return deadLetter('too_large', `the value has ${value.length} bytes, at most ${longestValue} are read`)
+  if (value.length > longestEvent) return deadLetter('too_large', `the value has ${value.length} bytes, at most ${longestEvent} are read`)
   if (!isUtf8(value)) return deadLetter('not_utf8', 'the value is not UTF-8')
   let event: unknown
   try {

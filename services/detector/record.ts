@@ -44,8 +44,10 @@ const insertOf = (rows: number): string => {
   return statement
 }
 
-/** Numbers go as text, since mysql2 sends a number as DOUBLE and TiDB then plans anew each time. */
-/** Inserts decided transactions by one prepared statement for each power of two. */
+/**
+ * Inserts decided transactions by one prepared statement for each power of two. Numbers go as text, since mysql2 sends a number as
+ * DOUBLE and TiDB then plans anew each time.
+ */
 export async function insertDecided(connection: PoolConnection, rows: readonly Decided[], featureSet: Buffer): Promise<void> {
   for (let from = 0; from < rows.length; ) {
     let n = largest
