@@ -6,6 +6,7 @@ import { simulate } from '../infra/simulator/simulate.ts'
 import { messageOf } from '../services/shared/errors.ts'
 import { saveModel } from './artefact.ts'
 import { loadBackend } from './backend.ts'
+import { installBackend } from './backend-install.ts'
 import { cardOf } from './card.ts'
 import { foldStream } from './dataset.ts'
 import { featureNames, featureSetHash } from './features.ts'
@@ -54,6 +55,8 @@ program
     '\nExamples:\n  npm run model -- train\n  npm run model -- train --out /tmp/mine --name mine --transactions 100000 --customers 2000',
   )
   .action(async (options: Options) => {
+    // Training is what the native backend is for; it is built once where npm could not install it.
+    if (options.backend !== 'wasm') await installBackend(report).catch((error: unknown) => report(messageOf(error)))
     const backend = await loadBackend(options.backend, report)
     const began = Date.now()
     const { seed, transactions, customers, days } = options

@@ -48,9 +48,10 @@ export async function startDemonstration(options: { directory: string; quick: bo
     ...process.env,
   })
   const telemetry = createTelemetry('assay', config.logLevel)
-  await installBackend(say).catch((error: unknown) =>
-    say(`tfjs-node could not be installed, so the WebAssembly backend scores: ${messageOf(error).split('\n')[0]}`),
-  )
+  if (config.backend !== 'wasm')
+    await installBackend(say).catch((error: unknown) =>
+      say(`tfjs-node could not be installed, so the WebAssembly backend scores: ${messageOf(error).split('\n')[0]}`),
+    )
   await ensureDatabase(config.sql)
   const database = createDatabase(config.sql)
   const bus = createBus(config.kafka, { name: 'assay-start', telemetry })

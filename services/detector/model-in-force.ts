@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { BackendName } from '../../models/backend.ts'
 import { loadScorer } from '../../models/scorer.ts'
 import { type Database, isDuplicate } from '../shared/database.ts'
 import type { Model } from './score.ts'
@@ -12,9 +13,10 @@ const artefacts = ['model.json', 'weights.bin'] as const
 export async function loadModel(
   database: Database,
   directory: string,
+  backend: 'auto' | BackendName,
   warn: (message: string) => void,
 ): Promise<Model & { stop(): Promise<void> }> {
-  const scorer = await loadScorer(directory, { warn })
+  const scorer = await loadScorer(directory, { backend, warn })
   const [manifest, ...bytes] = await Promise.all(['manifest.json', ...artefacts].map((name) => readFile(join(directory, name))))
   const artefact = Buffer.from(JSON.stringify(Object.fromEntries(artefacts.map((name, i) => [name, bytes[i].toString('base64')]))))
   const sha256 = createHash('sha256').update(manifest).update(artefact).digest()

@@ -83,7 +83,7 @@ export function createDetector(
       const over = () => stopped
       await untilItWorks('TiDB', telemetry, over, () => database.ping())
       // A model that does not fit is an error of whoever chose it, so that it is not tried again.
-      model = await loadModel(database, config.modelDirectory, (message) => telemetry.logger.warn(message))
+      model = await loadModel(database, config.modelDirectory, config.backend, (message) => telemetry.logger.warn(message))
       await untilItWorks('Kafka', telemetry, over, () => bus.start())
       const before = stopped
       stopped = true

@@ -17,6 +17,8 @@ export type Config = {
   /** Port of /livez, /readyz and /metrics of services that serve no HTTP of their own. */
   healthPort: number
   modelDirectory: string
+  /** TensorFlow.js's backend that scores: WebAssembly is quicker on small networks and takes 300 MB less than the native one. */
+  backend: 'auto' | 'node' | 'wasm'
   /** Keys the tokens of card numbers and the console's cookies. */
   tokenKey: string
 }
@@ -42,6 +44,7 @@ export const variables = [
     meaning: 'Port of /livez, /readyz and /metrics of detector and casework',
   },
   { name: 'ASSAY_MODEL', default: 'models/default', unit: 'folder', meaning: 'Model that scores until another is promoted' },
+  { name: 'ASSAY_BACKEND', default: 'wasm', unit: 'wasm|node|auto', meaning: "TensorFlow.js's backend that scores" },
   {
     name: 'ASSAY_SECRET',
     unit: 'at least 32 characters',
@@ -49,6 +52,7 @@ export const variables = [
   },
 ] as const satisfies readonly Variable[]
 
+const backends = ['wasm', 'node', 'auto']
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'silent']
 
 /** Parses `mysql://user:password@host:port` or `host:port`. Throws an Error that says what is wrong. */
@@ -112,6 +116,8 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   const redis = redisAddress('ASSAY_REDIS', value('ASSAY_REDIS'))
   const tokenKey = value('ASSAY_SECRET')
   if (tokenKey && tokenKey.length < 32) problems.push(`ASSAY_SECRET has ${tokenKey.length} characters, at least 32 are needed`)
+  const backend = value('ASSAY_BACKEND')
+  if (!backends.includes(backend)) problems.push(`ASSAY_BACKEND is '${backend}', not one of ${backends.join(', ')}`)
   const logLevel = value('ASSAY_LOG_LEVEL')
   if (!levels.includes(logLevel)) problems.push(`ASSAY_LOG_LEVEL is '${logLevel}', not one of ${levels.join(', ')}`)
   const config: Config = {
@@ -126,6 +132,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     consolePort: port('ASSAY_CONSOLE_PORT'),
     healthPort: port('ASSAY_HEALTH_PORT'),
     modelDirectory: value('ASSAY_MODEL'),
+    backend: backend as Config['backend'],
     tokenKey,
   }
   if (problems.length > 0) {

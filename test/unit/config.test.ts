@@ -20,6 +20,7 @@ describe('the configuration', () => {
   test('takes defaults for all that may be left out', () => {
     expect(readConfig(complete)).toEqual({
       kafka: ['a:9092', 'b:9092'],
+      backend: 'wasm',
       sql: { host: 'db', port: 4000, user: 'root', password: '', database: 'assay' },
       redis: 'redis://r:6379',
       redisJobs: 'redis://r:6379',
