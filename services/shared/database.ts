@@ -131,7 +131,10 @@ export function createDatabase(address: SqlAddress, options: { poolSize?: number
     async stop() {
       if (stopped) return
       stopped = true
-      await pool.end()
+      // A server that went away needs no goodbye.
+      await pool.end().catch((error: unknown) => {
+        if (!isConnectionLost(error)) throw error
+      })
     },
   }
 }
