@@ -1,6 +1,7 @@
 /** From Kafka to the lane: owned partitions, their claims, and a fair share of each bank's records for every batch. */
 import type { Consumer, PartitionAssigner } from 'kafkajs'
 import type { Bus } from '../shared/bus.ts'
+import { type Committer, createCommitter } from '../shared/committer.ts'
 import type { Database } from '../shared/database.ts'
 import { AssayError, messageOf } from '../shared/errors.ts'
 import { tenantTopic } from '../shared/events.ts'
@@ -29,7 +30,8 @@ export type Intake = {
   lose(raw: Pick<Raw, 'tenant' | 'topic' | 'partition'>): void
   /** Takes nothing more from the partition and says why. */
   halt(partition: Partition, problem: string): void
-  commit(offsets: readonly { partition: Partition; offset: number }[]): Promise<void>
+  /** Notes that all before these offsets is published, for Kafka to be told soon. */
+  commit(offsets: ReadonlyMap<Partition, number>): void
   problems(): string[]
   ready(): boolean
 }
@@ -55,12 +57,16 @@ const mostBytes = 8 * 1024 * 1024
 /** Bytes of one partition that may wait before its fetching pauses. */
 const roomBytes = 4 * 1024 * 1024
 
+/** Milliseconds that the last commit of offsets may hold up a stop. */
+const longestCommit = 5000
+
 const nameOf = (topic: string, partition: number) => `${topic}:${partition}`
 
 export function createIntake(options: Options): Intake {
   const { bus, database, telemetry, group, owner } = options
   const room = options.room ?? 1024
   let consumer: Consumer | undefined
+  let committer: Committer | undefined
   let joined = false
   let stopped = true
   let partitions = new Map<string, Partition>()
@@ -183,6 +189,11 @@ export function createIntake(options: Options): Intake {
         retry: { initialRetryTime: 50, maxRetryTime: 2000, retries: 1_000_000 },
       })
       consumer = made
+      committer = createCommitter(
+        (offsets) => made.commitOffsets(offsets.map(({ offset, ...place }) => ({ ...place, offset: String(offset) }))),
+        // An offset that is not committed makes the next owner publish again, which readers are prepared for.
+        (error) => telemetry.logger.warn({ reason: messageOf(error) }, 'Kafka did not take the offsets'),
+      )
       made.on(made.events.GROUP_JOIN, ({ payload }) => assign(byTopic, payload.memberAssignment as Record<string, number[]>))
       made.on(made.events.REBALANCING, () => {
         joined = false
@@ -231,7 +242,9 @@ export function createIntake(options: Options): Intake {
       wake()
       freeRoom()
       const ending = consumer
+      await committer?.flush(longestCommit)
       consumer = undefined
+      committer = undefined
       await ending?.disconnect()
       for (const p of partitions.values()) p.lost = true
       partitions = new Map()
@@ -303,15 +316,9 @@ export function createIntake(options: Options): Intake {
       setTimeout(() => void begin(again, undefined), 1000)
     },
     halt,
-    async commit(offsets) {
-      if (!consumer || offsets.length === 0) return
-      await consumer.commitOffsets(
-        offsets.map(({ partition, offset }) => ({
-          topic: partition.place.topicName,
-          partition: partition.place.partition,
-          offset: String(offset),
-        })),
-      )
+    commit(offsets) {
+      const mine = [...offsets].filter(([p]) => !p.lost)
+      committer?.add(mine.map(([p, offset]) => ({ topic: p.place.topicName, partition: p.place.partition, offset })))
     },
     problems: () => [...new Set([...partitions.values()].flatMap((p) => p.problem ?? p.hindrance ?? []))],
     ready: () => joined || consumer === undefined,

@@ -1,6 +1,6 @@
 /**
  * The lane: one batch after another, each recorded before the next one is, published after it is recorded, and its Kafka offsets
- * committed after it is published. While one batch is being recorded the next is prepared, if a full one waits; closing it earlier
+ * committed soon after it is published. While one batch is being recorded the next is prepared, if a full one waits; closing it earlier
  * would make many small batches. When a batch is not recorded, it and the one after it are thrown away, with the profiles they
  * changed, and prepared anew.
  */
@@ -21,9 +21,6 @@ import { readBack } from './read-back.ts'
 
 /** Records in one batch at most. */
 export const batchSize = 512
-
-/** Milliseconds that a commit of offsets may hold up what follows. */
-const longestCommit = 5000
 
 export type Lane = {
   start(): void
@@ -90,19 +87,6 @@ export function createLane(deps: Deps): Lane {
     }
     intake.putBack(raws, partitions)
   }
-  const commit = async (partitions: ReadonlyMap<Partition, number>) => {
-    const mine = [...partitions].filter(([p]) => !p.lost).map(([partition, offset]) => ({ partition, offset }))
-    // An offset that is not committed makes the next owner publish again, which readers are prepared for.
-    let timer: NodeJS.Timeout | undefined
-    const patience = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, longestCommit)
-    })
-    const committing = intake
-      .commit(mine)
-      .catch((error: unknown) => telemetry.logger.warn({ reason: messageOf(error) }, 'Kafka did not take the offsets'))
-    await Promise.race([committing, patience])
-    clearTimeout(timer)
-  }
   const publishInOrder = (verdicts: readonly Verdict[], partitions: ReadonlyMap<Partition, number>) => {
     const before = published
     unpublished++
@@ -114,7 +98,7 @@ export function createLane(deps: Deps): Lane {
         () => stopped,
         () => detection.publish(verdicts),
       )
-      await commit(partitions)
+      intake.commit(partitions)
       meters.published(verdicts)
       unpublished--
     })()

@@ -1,6 +1,7 @@
 /** Reading from Kafka at least once: what was worked is committed, what failed comes again, and a lost broker is waited for. */
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs'
 import type { Logger } from 'pino'
+import { type Committer, createCommitter } from './committer.ts'
 import { messageOf } from './errors.ts'
 
 export type Received = { topic: string; partition: number; offset: string; timestamp: number; key: string | null; value: Buffer | null }
@@ -16,6 +17,8 @@ export type ConsumptionOptions = {
 
 const heartbeatEvery = 3000
 const longestWait = 5000
+/** Milliseconds that the last commit may hold up a stop; what is not committed is delivered again. */
+const longestCommit = 5000
 /** Nothing heard from the broker for this long means that it is away: a fetch returns after 100 ms, a heartbeat goes out every 3 s. */
 const silence = 10_000
 
@@ -28,6 +31,7 @@ export function createConsumption(kafka: Kafka, logger: Logger, { group, topics,
   let heard = 0
   let restart: NodeJS.Timeout | undefined
   let wake = () => {}
+  let flush = () => Promise.resolve()
 
   const pause = (ms: number) =>
     new Promise<void>((resolve) => {
@@ -42,7 +46,7 @@ export function createConsumption(kafka: Kafka, logger: Logger, { group, topics,
    * Works one batch until it succeeds or the partition may no longer be ours. kafkajs would end a consumer for good on a TypeError, so
    * what `each` throws does not reach it.
    */
-  const work = async (made: Consumer, { batch, resolveOffset, heartbeat, isRunning, isStale }: EachBatchPayload) => {
+  const work = async (committer: Committer, { batch, resolveOffset, heartbeat, isRunning, isStale }: EachBatchPayload) => {
     const records = batch.messages.map((m) => ({
       topic: batch.topic,
       partition: batch.partition,
@@ -76,7 +80,8 @@ export function createConsumption(kafka: Kafka, logger: Logger, { group, topics,
       clearInterval(beat)
     }
     resolveOffset(batch.lastOffset())
-    await made.commitOffsets([{ topic: batch.topic, partition: batch.partition, offset: String(BigInt(batch.lastOffset()) + 1n) }])
+    committer.add([{ topic: batch.topic, partition: batch.partition, offset: Number(batch.lastOffset()) + 1 }])
+    if (!wanted) await committer.flush(longestCommit)
     await heartbeat()
   }
 
@@ -90,6 +95,11 @@ export function createConsumption(kafka: Kafka, logger: Logger, { group, topics,
       retry: { initialRetryTime: 100, maxRetryTime: longestWait, retries: 1e6 },
     })
     consumer = made
+    const committer = createCommitter(
+      (offsets) => made.commitOffsets(offsets.map(({ offset, ...place }) => ({ ...place, offset: String(offset) }))),
+      (error) => logger.warn({ reason: messageOf(error), group }, 'Kafka did not take the offsets'),
+    )
+    flush = () => committer.flush(longestCommit)
     const listen = () => {
       heard = Date.now()
     }
@@ -108,7 +118,7 @@ export function createConsumption(kafka: Kafka, logger: Logger, { group, topics,
     try {
       await made.connect()
       await made.subscribe({ topics: [...topics], fromBeginning })
-      await made.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: (payload) => work(made, payload) })
+      await made.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: (payload) => work(committer, payload) })
     } catch (error) {
       consumer = undefined
       await made.disconnect().catch(() => undefined)
@@ -142,6 +152,7 @@ export function createConsumption(kafka: Kafka, logger: Logger, { group, topics,
       opening = undefined
       joined = false
       clearTimeout(restart)
+      await flush()
       const ended = ending?.disconnect()
       wake()
       await ended
