@@ -138,7 +138,7 @@ async function once(n: number, options: ThroughputOptions): Promise<Run> {
 /** Open loop: from the moment a transaction was due to its decision in another consumer's hands. A late send counts against us. */
 async function latency(options: ThroughputOptions, perSecond: number): Promise<Result> {
   const bank = await createBank(options.env)
-  const child = spawnDetector(bank.config)
+  const child = spawnDetector(bank.config, options.flags)
   try {
     const warm = perSecond * 3
     const stream = streamOf(bank.tenant, perSecond * options.seconds + warm, 99)

@@ -21,6 +21,8 @@ export type Enriched = Pick<Parsed, 'moves'> & {
   touched: Set<string>
 }
 
+const nothing: ReadonlyMap<string, Decided> = new Map()
+
 const keyOf = (c: Candidate): Key => ({ tenant: c.raw.tenant, customer: c.customer, partition: c.raw.partition })
 
 /** The same content is a resend, other content under the same id is a fault of the sender. */
@@ -31,16 +33,18 @@ function again(candidate: Candidate, contentHash: Buffer, first: Decided | undef
   return { kind: 'dead_letter', raw, reason, detail, value: raw.value && maskCardNumbers(raw.value), at: raw.received }
 }
 
-/** Tells a customer's history in memory what the bank did, or where the customer lives now. Returns whose it was. */
+/**
+ * Tells a customer's history, if it is in memory, what the bank did, or where the customer lives now. Returns whose it was: one that is not in
+ * memory may be loaded only when this has been recorded.
+ */
 function remember(v: Verdict, profiles: Profiles): string | undefined {
   if (v.kind !== 'outcome' && (v.kind !== 'party' || v.party.instrument !== undefined)) return undefined
   const customer = v.kind === 'outcome' ? v.outcome.customer : v.party.customer
   const profile = profiles.get({ tenant: v.raw.tenant, customer, partition: v.raw.partition })
-  if (!profile) return undefined
-  if (v.kind === 'outcome') profile.addOutcome(v.raw.received, v.outcome.result, v.outcome.id)
+  if (v.kind === 'outcome') profile?.addOutcome(v.raw.received, v.outcome.result, v.outcome.id)
   else {
     const { home, zone, opened } = v.party
-    profile.setCustomer({
+    profile?.setCustomer({
       lat: home?.lat ?? null,
       lon: home?.lon ?? null,
       zone: zone ?? null,
@@ -51,8 +55,8 @@ function remember(v: Verdict, profiles: Profiles): string | undefined {
 }
 
 export function enrich(profiles: Profiles, database: Database) {
-  /** Loads what is missing, once what is in hand has been recorded, since a customer may have rows in it. */
-  const loadMissing = async (candidates: readonly Candidate[], recorded: Promise<unknown>) => {
+  /** Loads what is missing; a customer of whom the batch in hand says something, once that has been recorded. */
+  const loadMissing = async (candidates: readonly Candidate[], inHand: Parsed['inHand']) => {
     const missing = new Map<string, Key>()
     let oldest = Number.POSITIVE_INFINITY
     for (const c of candidates) {
@@ -61,25 +65,26 @@ export function enrich(profiles: Profiles, database: Database) {
       if (!profiles.get(key)) missing.set(nameOf(key.tenant, key.customer), key)
     }
     if (missing.size === 0) return
-    await recorded
+    if (inHand && [...missing.keys()].some((name) => inHand.touched.has(name))) await inHand.recorded
     await profiles.load([...missing.values()], oldest)
   }
 
   /** Decided transactions with an id of the batch: all are looked for after a refused batch, else those that a profile remembers. */
-  const findKnown = async (batch: Parsed, candidates: readonly Candidate[]): Promise<Map<string, Decided>> => {
+  const findKnown = async (batch: Parsed, candidates: readonly Candidate[]): Promise<ReadonlyMap<string, Decided>> => {
     const suspects = candidates.filter((c) => batch.checkAll || profiles.get(keyOf(c))?.has(c.transaction.id))
-    const unknown = suspects.filter((c) => !batch.inHand.has(idKey(c.raw.tenant, c.transaction.id)))
-    if (unknown.length === 0) return batch.inHand as Map<string, Decided>
+    const decided = batch.inHand?.decided ?? nothing
+    const unknown = suspects.filter((c) => !decided.has(idKey(c.raw.tenant, c.transaction.id)))
+    if (unknown.length === 0) return decided
     const found = await findDecided(
       database,
       unknown.map((c) => ({ tenant: c.raw.tenant, id: c.transaction.id })),
     )
-    return new Map([...batch.inHand, ...found])
+    return new Map([...decided, ...found])
   }
 
   return async function enrich(batch: Parsed): Promise<Enriched> {
     const candidates = batch.verdicts.flatMap((v) => (v.kind === 'candidate' ? [v.candidate] : []))
-    await loadMissing(candidates, batch.recorded)
+    await loadMissing(candidates, batch.inHand)
     const known = await findKnown(batch, candidates)
     const features = new Float32Array(candidates.length * width)
     const chosen: Candidate[] = []

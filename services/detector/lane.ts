@@ -9,7 +9,7 @@ import { messageOf } from '../shared/errors.ts'
 import { untilItWorks } from '../shared/lifecycle.ts'
 import type { Tenant } from '../shared/settings.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
-import type { Decided, Raw, Verdict } from './batch.ts'
+import type { Raw, Verdict } from './batch.ts'
 import type { Prepared } from './decide.ts'
 import type { Intake } from './intake.ts'
 import type { Meters } from './meters.ts'
@@ -43,8 +43,6 @@ type Deps = {
 }
 
 type InHand = { raws: Raw[]; prepared: Prepared; partitions: Map<Partition, number> }
-
-const nothing: ReadonlyMap<string, Decided> = new Map()
 
 export function createLane(deps: Deps): Lane {
   const { intake, detection, profiles, telemetry, meters } = deps
@@ -110,7 +108,6 @@ export function createLane(deps: Deps): Lane {
     meters.recorded((performance.now() - began) / 1000, batch.prepared.verdicts.length)
     if (outcome.result === 'recorded') {
       publishInOrder(batch.prepared.verdicts, batch.partitions)
-      profiles.trim(batch.prepared.touched)
       for (const [p, to] of batch.partitions) if (to >= (refused.get(p) ?? 0)) refused.delete(p)
       return true
     }
@@ -176,9 +173,9 @@ export function createLane(deps: Deps): Lane {
   const decideBatch = async (raws: Raw[]) => {
     const { moves, partitions } = movesOf(raws)
     const checkAll = [...partitions.keys()].some((p) => refused.has(p))
-    const inHand = recording?.prepared.decided ?? nothing
+    const inHand = recording && { decided: recording.prepared.decided, touched: recording.prepared.touched, recorded }
     const prepared = await detection
-      .prepare({ raws, moves, tenants: deps.tenants(), inHand, recorded, checkAll })
+      .prepare({ raws, moves, tenants: deps.tenants(), inHand, checkAll })
       .catch((error: unknown) => ({ error }))
     if ('error' in prepared) {
       // Nobody knows how far it came, so that no profile it may have changed is kept.
@@ -192,6 +189,8 @@ export function createLane(deps: Deps): Lane {
     if (!(await settled(() => giveBack({ raws, partitions }, moves, prepared.touched)))) return
     recording = { raws, prepared, partitions }
     recorded = settle(recording)
+    // Here no batch is in preparation, which would miss what is let go of.
+    profiles.trim(prepared.touched)
   }
 
   const turn = async () => {

@@ -18,10 +18,8 @@ export type Taken = {
   moves: Move[]
   /** The banks, with the settings that hold throughout this batch. */
   tenants: ReadonlyMap<string, Tenant>
-  /** Decided transactions of batches that are not recorded yet, by `idKey`. */
-  inHand: ReadonlyMap<string, Decided>
-  /** Resolves when those batches have been recorded. */
-  recorded: Promise<unknown>
+  /** The batch before, if it is not recorded yet: its decided transactions by `idKey`, the customers it is about, and when it is recorded. */
+  inHand: { decided: ReadonlyMap<string, Decided>; touched: ReadonlySet<string>; recorded: Promise<unknown> } | undefined
   /** Look for every id in TiDB, since the database refused one of this batch. */
   checkAll: boolean
 }
