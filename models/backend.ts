@@ -19,9 +19,8 @@ let loaded: Promise<BackendName> | undefined
 
 async function loadNative(): Promise<void> {
   putBack()
-  // Else it says at each start that the platform was set before, and what the processor could do.
+  // Else it says at each start that the platform was set before.
   tf.enableProdMode()
-  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2'
   // The library tells at each start which instructions it was not built for.
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2'
   require('@tensorflow/tfjs-node')
