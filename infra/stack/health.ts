@@ -1,5 +1,7 @@
 import { Redis } from 'ioredis'
 import { Kafka, logLevel } from 'kafkajs'
+// Mends what Node 24 warns of.
+import '../../services/shared/kafkajs.ts'
 import { createConnection } from 'mysql2/promise'
 import { reasonOf, type Server, type ServerName, type Sql } from './server.ts'
 
