@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs'
+import { readFileSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeWhole } from './directory.ts'
 import { isAlive, type ProcessIdentity } from './process.ts'
@@ -35,9 +35,9 @@ export function recordServer(directory: string, server: Started): void {
 /** Forgets what was started; on a read-only disk the record stays, and is harmless since it names processes that are gone. */
 export function removeRecord(directory: string): void {
   try {
-    rmSync(fileOf(directory), { force: true })
+    unlinkSync(fileOf(directory))
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EROFS') throw error
+    if (!['ENOENT', 'EROFS'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
   }
 }
 
