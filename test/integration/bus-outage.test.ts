@@ -1,12 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { kafka } from '../../infra/stack/kafka.ts'
-import { launchServer } from '../../infra/stack/launch.ts'
-import { isAlive } from '../../infra/stack/process.ts'
-import { down } from '../../infra/stack/stack.ts'
 import { type Bus, createBus } from '../../services/shared/bus.ts'
+import { ownBroker } from '../helpers/broker.ts'
+import { outage } from '../helpers/outage.ts'
 import { eventually, testTelemetry, unique } from '../helpers/servers.ts'
 
 /** What is to be closed at the end, newest first. */
@@ -14,26 +9,6 @@ const closing: (() => Promise<unknown>)[] = []
 afterAll(async () => {
   for (const close of closing.reverse()) await close()
 })
-
-/** A broker that only this file uses, so that it may be killed. */
-async function ownBroker() {
-  const directory = mkdtempSync(join(tmpdir(), 'assay-kafka-'))
-  closing.push(async () => {
-    await down(directory, { erase: true })
-    rmSync(directory, { recursive: true, force: true })
-  })
-  const report = () => undefined
-  const program = await kafka(directory, report)
-  const { address, port, process: first } = await launchServer(directory, 'kafka', program, report)
-  return {
-    address,
-    async kill() {
-      process.kill(first?.pid ?? 0, 'SIGKILL')
-      await eventually('the end of the broker', () => first !== undefined && !isAlive(first))
-    },
-    start: () => launchServer(directory, 'kafka', program, report, port),
-  }
-}
 
 function busOn(address: string, patience: number): Bus {
   const bus = createBus([address], { name: unique('test-'), telemetry: testTelemetry(), patience })
@@ -65,8 +40,9 @@ const settled = (promise: Promise<unknown>) =>
   )
 
 /** A broker is killed while one bus sends patiently, another does not wait, and a third has yet to start; then it comes back. */
-async function outage() {
+async function brokerAway() {
   const broker = await ownBroker()
+  closing.push(() => broker.remove())
   const [patient, hasty, late] = [busOn(broker.address, 60_000), busOn(broker.address, 1000), busOn(broker.address, 60_000)]
   await Promise.all([patient.start(), hasty.start()])
   const topic = unique('test.')
@@ -85,12 +61,14 @@ async function outage() {
   await eventually('the first record and its commit', async () => steady.values.length === 1 && (await steady.committed()) === '1')
 
   await broker.kill()
+  const over = outage()
   const meanwhile = Array.from({ length: 20 }, (_, i) => send(patient, `meanwhile ${i}`))
   const refused = await settled(send(hasty, 'given up'))
   const [lateStart, lateRead] = await Promise.all([settled(late.start()), settled(newcomer.consumption.start())])
   await eventually('the consumer to notice', () => !steady.consumption.ready())
   const readyWhileAway = [patient.ready(), hasty.ready(), late.ready(), newcomer.consumption.ready()]
 
+  await over
   await broker.start()
   await Promise.all(meanwhile)
   await Promise.all([late.start(), newcomer.consumption.start()])
@@ -102,9 +80,9 @@ async function outage() {
 }
 
 describe('when a broker is killed and comes back', () => {
-  let seen: Awaited<ReturnType<typeof outage>>
+  let seen: Awaited<ReturnType<typeof brokerAway>>
   beforeAll(async () => {
-    seen = await outage()
+    seen = await brokerAway()
   }, 240_000)
 
   test('what was sent meanwhile arrives once and in order, and a consumer goes on where it was', () => {

@@ -8,6 +8,7 @@ import { type Alert, type Label, tenantTopic, topics } from '../../services/shar
 import { createOutboxRelay } from '../../services/shared/outbox.ts'
 import { alert } from '../helpers/alerts.ts'
 import { type Bank, bank } from '../helpers/bank.ts'
+import { outage, outageSeconds } from '../helpers/outage.ts'
 import { proxy } from '../helpers/proxy.ts'
 import { redisServer } from '../helpers/redis.ts'
 import { eventually, testTelemetry } from '../helpers/servers.ts'
@@ -94,18 +95,25 @@ describe('casework', () => {
     expect(JSON.parse(heard[0].body)).toMatchObject({ tenant: b.name, step: 0, role: 'analyst' })
   })
 
-  test('keeps its timers when Redis comes back with an empty disk, and casework is started anew', async () => {
-    const b = await bank(ladder(3))
+  test('keeps its timers when Redis goes away and comes back with an empty disk, and casework is started anew', async () => {
+    const b = await bank(ladder(outageSeconds + 2))
     const redis = await redisServer()
     const first = await casework({ ...b.config, redisJobs: redis.address })
     await send(b, [alert(b.name, 'anna', 'a-1')])
-    const anna = await eventually('the case', async () => (await cases(b))[0])
+    await eventually('the case', async () => (await cases(b)).length === 1)
     await redis.kill()
-    await first.stop()
+    await send(b, [alert(b.name, 'bert', 'b-1')])
+    await eventually('the case without Redis', async () => (await cases(b)).length === 2)
+    await outage()
+    expect(first.health().problems.join()).toContain('Redis')
     await redis.startEmpty()
+    await eventually('health', () => first.health().ready)
+    await first.stop()
     await casework({ ...b.config, redisJobs: redis.address })
-    await eventually('the escalation', async () => (await events(b, anna.id))?.includes('escalated'))
-    expect(await events(b, anna.id)).toEqual(['opened', 'escalated'])
+    for (const { id } of await cases(b)) {
+      await eventually('the escalation', async () => (await events(b, id))?.includes('escalated'))
+      expect(await events(b, id)).toEqual(['opened', 'escalated'])
+    }
   })
 
   test('does not wake anybody for a random sample, until a real alert joins it', async () => {

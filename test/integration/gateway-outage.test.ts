@@ -1,5 +1,4 @@
 /** The gateway while Kafka or TiDB is away, behind proxies that a test can cut; and decisions, read from TiDB. */
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { expect, it, onTestFinished } from 'vitest'
 import { createApp } from '../../services/gateway/app.ts'
 import { createBanks } from '../../services/gateway/banks.ts'
@@ -9,6 +8,8 @@ import { addApiKey, createApiKeys } from '../../services/shared/auth.ts'
 import { createBus, type Outgoing } from '../../services/shared/bus.ts'
 import { AssayError } from '../../services/shared/errors.ts'
 import { tenantTopic } from '../../services/shared/events.ts'
+import { outage } from '../helpers/outage.ts'
+import { proxy } from '../helpers/proxy.ts'
 import { eventually, testBus, testConfig, testDatabase, testTelemetry, testTenant, unique } from '../helpers/servers.ts'
 import { collect, valuesOf } from '../helpers/topics.ts'
 
@@ -30,34 +31,6 @@ async function bankWithKey() {
   const { tenant } = await testTenant(database, bus)
   const { key } = await addApiKey(database, tenant, 'test')
   return { config, database, bus, tenant, headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' } }
-}
-
-/** A way to TiDB that can be cut and mended. */
-async function proxyTo(host: string, port: number) {
-  const sockets = new Set<Socket>()
-  let open = true
-  const server = createServer((inner) => {
-    if (!open) return inner.destroy()
-    const outer = connect(port, host)
-    for (const socket of [inner, outer]) {
-      sockets.add(socket)
-      socket.on('error', () => undefined).on('close', () => sockets.delete(socket))
-    }
-    inner.pipe(outer).pipe(inner)
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const cut = () => {
-    open = false
-    for (const socket of sockets) socket.destroy()
-  }
-  const mend = () => {
-    open = true
-  }
-  onTestFinished(() => {
-    cut()
-    server.close()
-  })
-  return { port: (server.address() as AddressInfo).port, cut, mend }
 }
 
 it('answers 503 with Retry-After before Kafka is there, says so on /readyz, and listens all the same', async () => {
@@ -132,11 +105,11 @@ it('says in a stream which ids are in when Kafka goes away in the middle, and se
 it('goes on by itself when Kafka is back after it had run out of patience', async () => {
   const { config, tenant } = await bankWithKey()
   const [host, port] = config.kafka[0].split(':')
-  const proxy = await proxyTo(host, Number(port))
+  const wire = await proxy(host, Number(port))
   const telemetry = testTelemetry()
   // The broker names its own address, so only the first connection goes through the proxy: enough to start without Kafka.
-  proxy.cut()
-  const bus = createBus([`127.0.0.1:${proxy.port}`], { name: unique('gateway-'), telemetry })
+  wire.cut()
+  const bus = createBus([`127.0.0.1:${wire.port}`], { name: unique('gateway-'), telemetry })
   const outbound = createOutbound(bus, telemetry, { patienceMs: 200 })
   onTestFinished(async () => {
     await outbound.stop()
@@ -146,28 +119,29 @@ it('goes on by itself when Kafka is back after it had run out of patience', asyn
   await expect(outbound.send([record])).rejects.toMatchObject({ code: 'kafka_away', status: 503 })
   expect(outbound.health().ready).toBe(false)
   expect(() => outbound.mustBeThere()).toThrow('nothing is taken in')
-  proxy.mend()
+  wire.mend()
   await eventually('Kafka to be seen again', () => outbound.health().ready, 45)
   await outbound.send([record])
 }, 90_000)
 
 it('goes on taking in with the keys that it knows while TiDB is away', async () => {
   const { config, headers } = await bankWithKey()
-  const proxy = await proxyTo(config.sql.host, config.sql.port)
-  const gateway = createGateway({ ...config, sql: { ...config.sql, host: '127.0.0.1', port: proxy.port } }, testTelemetry())
+  const wire = await proxy(config.sql.host, config.sql.port)
+  const gateway = createGateway({ ...config, sql: { ...config.sql, host: '127.0.0.1', port: wire.port } }, testTelemetry())
   await gateway.start()
   onTestFinished(() => gateway.stop())
   const post = (more: object = {}) =>
     fetch(`${gateway.url()}/v1/transactions`, { method: 'POST', headers: { ...headers, ...more }, body: JSON.stringify(event()) })
   expect((await post()).status).toBe(202)
-  proxy.cut()
+  wire.cut()
   const stranger = await post({ authorization: `Bearer assay_${'a'.repeat(12)}_${'A'.repeat(43)}` })
   expect([stranger.status, await stranger.json()]).toEqual([503, expect.objectContaining({ code: 'database_away' })])
   const decision = await fetch(`${gateway.url()}/v1/decisions/t1`, { headers })
   expect(decision.status).toBe(503)
-  await new Promise((resolve) => setTimeout(resolve, 5500))
+  // Longer than the settings of the banks are kept.
+  await outage()
   expect((await post()).status).toBe(202)
-  proxy.mend()
+  wire.mend()
   await eventually('TiDB to be seen again', async () => (await fetch(`${gateway.url()}/v1/decisions/t1`, { headers })).status === 404)
 })
 

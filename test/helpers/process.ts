@@ -1,0 +1,31 @@
+/** A service as a process of its own, that can be killed. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { onTestFinished } from 'vitest'
+import type { Config } from '../../services/shared/config.ts'
+
+/** Starts a service on a test's servers; it is killed when the test is over. */
+export function spawnService(name: 'detector' | 'casework', config: Config): ChildProcess {
+  const child = spawn(process.execPath, ['infra/bootstrap.mjs', `services/${name}/main.ts`], {
+    stdio: 'ignore',
+    env: {
+      ...process.env,
+      ASSAY_KAFKA: config.kafka.join(','),
+      ASSAY_TIDB: `mysql://${config.sql.user}:${config.sql.password}@${config.sql.host}:${config.sql.port}`,
+      ASSAY_DATABASE: config.sql.database,
+      ASSAY_REDIS: config.redis,
+      ASSAY_REDIS_JOBS: config.redisJobs,
+      ASSAY_GROUP: config.group,
+      ASSAY_SECRET: config.tokenKey,
+      ASSAY_HEALTH_PORT: '0',
+      ASSAY_LOG_LEVEL: 'silent',
+    },
+  })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  return child
+}
+
+/** Resolves to the exit status when the process has ended, null when a signal ended it. */
+export const ended = (child: ChildProcess): Promise<number | null> =>
+  new Promise((resolve) =>
+    child.exitCode !== null || child.signalCode !== null ? resolve(child.exitCode) : child.once('exit', (code) => resolve(code)),
+  )
