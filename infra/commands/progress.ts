@@ -51,14 +51,15 @@ export function progressCommand(): Command {
     )
     .requiredOption('--tenant <tenant>', 'the bank')
     .requiredOption('--topic <name>', inputs.join(', '))
-    .requiredOption('--partition <number>', 'the partition')
+    .requiredOption('--partition <numbers...>', 'the partition, or several')
     .requiredOption('--to <offset>', 'the offset that is next')
-    .addHelpText('after', '\nExample:\n  npm run assay -- progress reset --tenant demo-bank --topic transactions --partition 0 --to 0')
-    .action(async (options: { tenant: string; topic: string; partition: string; to: string }) => {
+    .addHelpText('after', '\nExample:\n  npm run assay -- progress reset --tenant demo-bank --topic transactions --partition 0 1 --to 0')
+    .action(async (options: { tenant: string; topic: string; partition: string[]; to: string }) => {
       if (!inputs.some((name) => name === options.topic))
         throw new AssayError('topic_unknown', `--topic is ${options.topic}, not one of ${inputs.join(', ')}`)
       const to = Number(options.to)
       if (!Number.isSafeInteger(to) || to < 0) throw new AssayError('offset_invalid', `--to is ${options.to}, not an offset`)
+      const parts = [...new Set(options.partition.map(Number))]
       const config = await localConfig()
       const database = createDatabase(config.sql)
       const bus = createBus(config.kafka, { name: 'assay-progress', telemetry: createTelemetry('assay', config.logLevel) })
@@ -66,7 +67,7 @@ export function progressCommand(): Command {
       try {
         // Kafka's offset moves first: below our progress all would be looked for that was never recorded.
         const admin = await bus.admin()
-        const partitions = [{ partition: Number(options.partition), offset: String(to) }]
+        const partitions = parts.map((partition) => ({ partition, offset: String(to) }))
         await admin
           .setOffsets({ groupId: `${config.group}-detector`, topic: tenantTopic(options.tenant, topic), partitions })
           .catch((cause: unknown) => {
@@ -77,13 +78,18 @@ export function progressCommand(): Command {
             )
           })
         // `log` rises, so that a place is never used twice, and so does the epoch, which fences whoever owns the partition now.
-        const { affectedRows } = await database.execute(
-          "UPDATE progress SET log = log + 1, epoch = epoch + 1, next_offset = ?, last_record = NULL, owner = 'reset', updated = ? WHERE tenant = ? AND topic = ? AND part = ?",
-          [to, Date.now(), options.tenant, options.topic, Number(options.partition)],
-        )
-        if (affectedRows === 0)
-          throw new AssayError('partition_unknown', `there is no progress of ${options.tenant} ${options.topic} ${options.partition}`)
-        process.stdout.write(`${options.tenant} ${options.topic} ${options.partition} goes on at ${to}; start the detectors again\n`)
+        await database.transaction(async (tx) => {
+          const { affectedRows } = await tx.execute(
+            "UPDATE progress SET log = log + 1, epoch = epoch + 1, next_offset = ?, last_record = NULL, owner = 'reset', updated = ? WHERE tenant = ? AND topic = ? AND part IN (?)",
+            [to, Date.now(), options.tenant, options.topic, parts] as never,
+          )
+          if (affectedRows !== parts.length)
+            throw new AssayError(
+              'partition_unknown',
+              `there is no progress of some of ${options.tenant} ${options.topic} ${parts.join(' ')}`,
+            )
+        })
+        process.stdout.write(`${options.tenant} ${options.topic} ${parts.join(' ')} goes on at ${to}; start the detectors again\n`)
       } finally {
         await bus.stop()
         await database.stop()

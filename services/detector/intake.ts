@@ -70,6 +70,8 @@ export function createIntake(options: Options): Intake {
   let joined = false
   let stopped = true
   let partitions = new Map<string, Partition>()
+  /** Topics that Kafka does not have. */
+  let gone: string[] = []
   let turn = 0
   let wakeRecords: (() => void) | undefined
   const wakeRoom = new Set<() => void>()
@@ -194,7 +196,11 @@ export function createIntake(options: Options): Intake {
         // An offset that is not committed makes the next owner publish again, which readers are prepared for.
         (error) => telemetry.logger.warn({ reason: messageOf(error) }, 'Kafka did not take the offsets'),
       )
-      made.on(made.events.GROUP_JOIN, ({ payload }) => assign(byTopic, payload.memberAssignment as Record<string, number[]>))
+      made.on(made.events.GROUP_JOIN, async ({ payload }) => {
+        assign(byTopic, payload.memberAssignment as Record<string, number[]>)
+        const there = new Set(await (await bus.admin()).listTopics())
+        gone = [...byTopic.keys()].filter((topicName) => !there.has(topicName))
+      })
       made.on(made.events.REBALANCING, () => {
         joined = false
       })
@@ -320,7 +326,10 @@ export function createIntake(options: Options): Intake {
       const mine = [...offsets].filter(([p]) => !p.lost)
       committer?.add(mine.map(([p, offset]) => ({ topic: p.place.topicName, partition: p.place.partition, offset })))
     },
-    problems: () => [...new Set([...partitions.values()].flatMap((p) => p.problem ?? p.hindrance ?? []))],
+    problems: () => [
+      ...gone.map((topicName) => `${topicName} is gone; to make it anew, run: npm run assay -- tenants add ${topicName.split('.')[1]}`),
+      ...new Set([...partitions.values()].flatMap((p) => p.problem ?? p.hindrance ?? [])),
+    ],
     ready: () => joined || consumer === undefined,
   }
   return self

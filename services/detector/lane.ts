@@ -129,24 +129,22 @@ export function createLane(deps: Deps): Lane {
       const p = intake.partition(raw)
       return p && taken.has(p) ? p : undefined
     }
+    const madeAnew = (p: Partition, { offset }: Raw, what: string) => {
+      const { tenant, topic, topicName, partition } = p.place
+      intake.halt(
+        p,
+        `${topicName} partition ${partition} offset ${offset} ${what}, but ${p.next} is next by our progress: the topic was made anew. ` +
+          `When the records in it now are to be decided, run: npm run assay -- progress reset --tenant ${tenant} --topic ${topic} --partition ${partition} --to 0`,
+      )
+    }
     const partitions = new Map<Partition, number>()
     const holes = new Set(missing)
     for (const raw of raws) {
       const p = owned(raw)
-      if (!p) continue
-      if (holes.has(raw) && raw.offset >= p.publishFrom) {
-        intake.halt(
-          p,
-          `${p.place.topicName} partition ${p.place.partition} offset ${raw.offset} lies before our progress but nothing is recorded for it: the topic was made anew`,
-        )
-      }
-      if (raw.offset === p.next - 1 && p.lastRecord && !recordHash(raw).equals(p.lastRecord)) {
-        intake.halt(
-          p,
-          `${p.place.topicName} partition ${p.place.partition} offset ${raw.offset} is not the record that was decided there: the topic was made anew. ` +
-            `When its records are to be decided, run: npm run assay -- progress reset --tenant ${p.place.tenant} --topic ${p.place.topic} --partition ${p.place.partition} --to 0`,
-        )
-      }
+      if (!p || p.problem) continue
+      if (holes.has(raw) && raw.offset >= p.publishFrom) madeAnew(p, raw, 'was never recorded')
+      else if (raw.offset === p.next - 1 && p.lastRecord && !recordHash(raw).equals(p.lastRecord))
+        madeAnew(p, raw, 'is not the record that was decided there')
       partitions.set(p, raw.offset + 1)
     }
     const wanted = verdicts.filter((v) => {

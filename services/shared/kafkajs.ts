@@ -22,6 +22,38 @@ if (!prototype.mended) {
   prototype.mended = true
 }
 
+type Topic = { topic: string; topicErrorCode: number; partitionMetadata: unknown[] }
+type BrokerPool = {
+  metadata: { topicMetadata: Topic[] } | null
+  metadataExpireAt: number | null
+  refreshMetadata(topics: string[]): Promise<void>
+}
+
+const pool = (require('kafkajs/src/cluster/brokerPool') as { prototype: BrokerPool & { mended?: true } }).prototype
+const unknownTopic = 3
+
+/**
+ * kafkajs 2.2.4 asks for all topics of a client at once and gives up when one of them is gone, so that who deletes a topic of one bank
+ * stops every bank. Here a topic that is gone has no partitions, and is looked for again every second.
+ */
+if (!pool.mended) {
+  const refresh = pool.refreshMetadata
+  pool.refreshMetadata = async function refreshMetadata(this: BrokerPool, topics) {
+    try {
+      await refresh.call(this, topics)
+    } catch (error) {
+      if ((error as { type?: string }).type !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error
+      // No names: all topics that there are.
+      await refresh.call(this, [])
+      const there = this.metadata?.topicMetadata ?? []
+      const gone = topics.filter((topic) => !there.some((t) => t.topic === topic))
+      there.push(...gone.map((topic) => ({ topic, topicErrorCode: unknownTopic, partitionMetadata: [] })))
+      this.metadataExpireAt = Date.now() + 1000
+    }
+  }
+  pool.mended = true
+}
+
 const levels = {
   [logLevel.ERROR]: 'warn',
   [logLevel.WARN]: 'debug',

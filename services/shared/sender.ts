@@ -23,9 +23,12 @@ export type Sender = {
 /** Most records of several callers that share a request; one caller's records are never parted. */
 const mostShared = 2000
 
+/** The second one: there is no such topic. */
+const refusals = new Set(['KafkaJSProtocolError', 'KafkaJSMetadataNotLoaded'])
+
 /** Whether the broker answered and did not want the records, in contrast to one that is away. */
 const isRefusal = (error: unknown): boolean =>
-  error instanceof Error && (error.name === 'KafkaJSProtocolError' || (error.cause !== undefined && isRefusal(error.cause)))
+  error instanceof Error && (refusals.has(error.name) || (error.cause !== undefined && isRefusal(error.cause)))
 
 type Waiting = { records: readonly Outgoing[]; resolve(): void; reject(error: unknown): void }
 

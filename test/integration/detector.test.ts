@@ -173,23 +173,6 @@ describe('the detector', () => {
     expect(await deadLetters(b)).toHaveLength(1)
   })
 
-  test('stops a partition whose topic was made anew, says the way out, and goes on with the others', async () => {
-    const b = await bank()
-    const before = await detector(b.config)
-    await b.bus.send(Array.from({ length: 40 }, (_, i) => record(transaction(b.name, { id: `t-${i}`, customer: `c-${i}` }))))
-    await eventually('40 rows', async () => (await decidedIds(b)).length === 40)
-    await before.stop()
-    await b.database.execute("UPDATE progress SET next_offset = 5000 WHERE tenant = ? AND topic = 'transactions' AND part = 2", [b.name])
-    const service = await detector(b.config)
-    await eventually('the problem', () =>
-      service.health().problems.some((p) => p.includes('partition 2') && p.includes('npm run assay -- progress reset')),
-    )
-    const elsewhere = Array.from({ length: 60 }, (_, i) => transaction(b.name, { id: `u-${i}`, customer: `d-${i}` }))
-    await b.bus.send(elsewhere.map(record))
-    const expected = elsewhere.filter((t) => partitionOf(`${b.name}:${t.customer}`, 4) !== 2).length
-    await eventually('the other partitions', async () => (await decidedIds(b)).filter((id) => id.startsWith('u-')).length === expected)
-  })
-
   test('keeps a zombie out: two detectors that both believe they own a partition never decide anything twice', async () => {
     const b = await bank()
     await detector(b.config)
