@@ -1,7 +1,7 @@
 /** What the page shows as it happens: alerts from Kafka, and once a second the figures of each bank. */
 import { Compile } from 'typebox/compile'
 import type { Bus } from '../shared/bus.ts'
-import type { Database } from '../shared/database.ts'
+import { type Database, isConnectionLost } from '../shared/database.ts'
 import { messageOf } from '../shared/errors.ts'
 import { type Alert, tenantTopic, topics } from '../shared/events.ts'
 import type { Health, Part } from '../shared/lifecycle.ts'
@@ -93,7 +93,8 @@ export function createLive(database: Database, bus: Bus, telemetry: Telemetry, g
         following = undefined
         looks = 0
       }
-      problem = `the live feed stands still: ${messageOf(error)}`
+      const away = (error as Error).name.startsWith('KafkaJS') ? 'Kafka: ' : isConnectionLost(error) ? 'TiDB: ' : ''
+      problem = `the live feed stands still: ${away}${messageOf(error)}`
       telemetry.logger.warn({ reason: messageOf(error) }, 'the live feed stands still and tries again')
     }
   }

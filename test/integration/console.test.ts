@@ -6,6 +6,7 @@ import { takeAlert } from '../../services/shared/cases.ts'
 import { type Label, tenantTopic } from '../../services/shared/events.ts'
 import { alert } from '../helpers/alerts.ts'
 import { type Bank, bank } from '../helpers/bank.ts'
+import { caller, login } from '../helpers/desk.ts'
 import { eventually, testTelemetry, testTenant } from '../helpers/servers.ts'
 import { collect, valuesOf } from '../helpers/topics.ts'
 
@@ -14,10 +15,9 @@ const password = 'a password of theirs'
 type Desk = {
   b: Bank
   url: string
-  call(method: string, path: string, options?: Call): Promise<Response>
+  call: ReturnType<typeof caller>
   login(name: string): Promise<string>
 }
-type Call = { cookie?: string; body?: unknown; headers?: Record<string, string> }
 
 async function desk(): Promise<Desk> {
   const b = await bank()
@@ -25,18 +25,7 @@ async function desk(): Promise<Desk> {
   onTestFinished(() => service.stop())
   await service.start()
   const url = service.url()
-  const call: Desk['call'] = (method, path, { cookie, body, headers } = {}) =>
-    fetch(url + path, {
-      method,
-      headers: { ...(cookie ? { cookie } : {}), ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    })
-  const login = async (name: string) => {
-    const response = await call('POST', '/api/session', { body: { name, password } })
-    expect(response.status).toBe(200)
-    return String(response.headers.get('set-cookie')).split(';')[0]
-  }
-  return { b, url, call, login }
+  return { b, url, call: caller(url), login: (name) => login(url, name, password) }
 }
 
 test('the session is a strict cookie that scripts cannot read, and another password ends it', async () => {
