@@ -30,7 +30,6 @@ export async function createBank(env: Record<string, string | undefined>): Promi
   await migrate(database)
   const bus = createBus(config.kafka, { name: `bench-${mark}`, telemetry: createTelemetry('bench', 'silent') })
   await bus.start()
-  await bus.ensureInnerTopics()
   await writeRates(database, ratesOf(new Date()))
   const tenant = `bench-${mark}`
   await createTenant(database, bus, { tenant, partitions: 4 })

@@ -60,7 +60,6 @@ export async function startDemonstration(options: { directory: string; quick: bo
     const ran = await migrate(database)
     if (ran > 0) say(`${ran} migrations ran`)
     await bus.start()
-    await bus.ensureInnerTopics()
     const tenant = options.quick ? `play-${Date.now().toString(36)}` : 'demo-bank'
     await writeRates(database, ratesOf(new Date()))
     await createTenant(database, bus, {

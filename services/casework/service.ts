@@ -44,7 +44,7 @@ export function createCasework(config: Config, telemetry: Telemetry, options: { 
     everyMs: options.sweepMs ?? every,
     graceMs: options.graceMs ?? 2000,
   })
-  const each = openCases({ database, bell, tenants: () => tenants, telemetry, clock })
+  const each = openCases({ database, bus, bell, tenants: () => tenants, telemetry, clock })
 
   /** Banks that have come are listened to, with the settings that are newest. */
   const refresh = async () => {

@@ -1,17 +1,8 @@
 /** Rows become messages, byte for byte the same whenever it is done: a row holds all that its messages contain. */
 import { createHash } from 'node:crypto'
 import type { Outgoing } from '../shared/bus.ts'
-import {
-  type Alert,
-  actions,
-  type DeadLetter,
-  type Decision,
-  innerTopics,
-  type Transaction,
-  tenantTopic,
-  topics,
-} from '../shared/events.ts'
-import type { Decided, Raw } from './batch.ts'
+import { type Alert, actions, type Decision, type Transaction, tenantTopic, topics } from '../shared/events.ts'
+import type { Decided } from './batch.ts'
 
 /** The id of a transaction's alert: the same at each delivery. */
 export const alertId = (tenant: string, id: string): string => createHash('sha256').update(`${tenant}:${id}`).digest('hex').slice(0, 32)
@@ -65,23 +56,4 @@ export function messagesOf(tenant: string, row: Decided): Outgoing[] {
   }
   messages.push({ topic: tenantTopic(tenant, 'alerts'), key, partition, value: JSON.stringify(alert) })
   return messages
-}
-
-/** A longer value is left out of the message, which Kafka would refuse; TiDB keeps it. */
-const longestLetter = 1_400_000
-
-/** The message of a dead letter. `at` is when it was recorded. */
-export function deadLetterMessage(raw: Raw, reason: string, detail: string, value: Buffer | null, at: number): Outgoing {
-  const letter: DeadLetter = {
-    tenant: raw.tenant,
-    topic: tenantTopic(raw.tenant, raw.topic),
-    partition: raw.partition,
-    offset: String(raw.offset),
-    reason,
-    detail,
-    recordedAt: new Date(at).toISOString(),
-    key: raw.key?.subarray(0, 1024).toString('base64') ?? null,
-    value: value && value.length <= longestLetter ? value.toString('base64') : null,
-  }
-  return { topic: innerTopics.deadLetters, key: topics.deadLetters.key(letter), value: JSON.stringify(letter) }
 }

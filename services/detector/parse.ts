@@ -1,11 +1,9 @@
 /** First step: bytes become events, or dead letters that say what is wrong. Pure: the same bytes in the same place give the same. */
-import { isUtf8 } from 'node:buffer'
-import { Compile } from 'typebox/compile'
 import { holdsCardNumber, maskCardNumbers } from '../shared/card-numbers.ts'
-import { messageOf } from '../shared/errors.ts'
-import { customerOf, type Label, longestEvent, type Outcome, type Party, type Transaction, topics } from '../shared/events.ts'
+import { eventReader } from '../shared/dead-letters.ts'
+import { customerOf, type Label, type Outcome, type Party, type Transaction, topics } from '../shared/events.ts'
 import { partitionOf } from '../shared/kafkajs.ts'
-import { type DeadLettered, deadLetter, type Ok, ok } from '../shared/outcomes.ts'
+import { type DeadLettered, deadLetter, type Ok } from '../shared/outcomes.ts'
 import type { Tenant } from '../shared/settings.ts'
 import type { Candidate, Decided, Input, Raw, Verdict } from './batch.ts'
 import { contentHash } from './content-hash.ts'
@@ -25,30 +23,11 @@ export type Taken = {
 }
 export type Parsed = Omit<Taken, 'raws'> & { verdicts: (Verdict | { kind: 'candidate'; raw: Raw; candidate: Candidate })[] }
 
-const schemas = {
-  transactions: Compile(topics.transactions.schema),
-  outcomes: Compile(topics.outcomes.schema),
-  parties: Compile(topics.parties.schema),
-  labels: Compile(topics.labels.schema),
-}
-
-type Checked = { Check(value: unknown): boolean; Errors(value: unknown): Iterable<{ instancePath: string; message: string }> }
-
-/** Reads a value by its topic's schema: not JSON, not UTF-8, too long or of another form are dead letters with every fault's path. */
-function read<T>(topic: Input, value: Buffer | null): Ok<T> | DeadLettered {
-  if (value === null || value.length === 0) return deadLetter('empty', 'the record has no value')
-  if (value.length > longestEvent) return deadLetter('too_large', `the value has ${value.length} bytes, at most ${longestEvent} are read`)
-  if (!isUtf8(value)) return deadLetter('not_utf8', 'the value is not UTF-8')
-  let event: unknown
-  try {
-    event = JSON.parse(value.toString())
-  } catch (error) {
-    return deadLetter('not_json', messageOf(error).slice(0, 200))
-  }
-  const schema = schemas[topic] as Checked
-  if (schema.Check(event)) return ok(event as T)
-  const faults = [...schema.Errors(event)].slice(0, 10).map((e) => `${e.instancePath || '/'} ${e.message}`)
-  return deadLetter('invalid', faults.join('; '))
+const readers: Record<Input, (value: Buffer | null) => Ok<unknown> | DeadLettered> = {
+  transactions: eventReader(topics.transactions.schema),
+  outcomes: eventReader(topics.outcomes.schema),
+  parties: eventReader(topics.parties.schema),
+  labels: eventReader(topics.labels.schema),
 }
 
 const day = 86_400_000
@@ -110,7 +89,7 @@ export function parse(rates: Rates, clock: () => number) {
       value: raw.value === null ? null : maskCardNumbers(raw.value),
       at: now,
     })
-    const event = read<Transaction & Outcome & Party & Label>(raw.topic, raw.value)
+    const event = readers[raw.topic](raw.value) as Ok<Transaction & Outcome & Party & Label> | DeadLettered
     if (event.outcome !== 'ok') return dead(event)
     if (event.value.tenant !== raw.tenant)
       return dead(deadLetter('tenant_mismatch', `/tenant ${event.value.tenant} came on a topic of ${raw.tenant}`))

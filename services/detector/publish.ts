@@ -1,8 +1,9 @@
 /** Sixth step: what was recorded goes out, at least once and always the same; nothing goes out before it is recorded. */
 import type { Bus, Outgoing } from '../shared/bus.ts'
+import { deadLetterMessage } from '../shared/dead-letters.ts'
 import { tenantTopic } from '../shared/events.ts'
 import type { Verdict } from './batch.ts'
-import { deadLetterMessage, messagesOf } from './messages.ts'
+import { messagesOf } from './messages.ts'
 
 /** The messages of one verdict, in order. */
 function outgoing(v: Verdict): Outgoing[] {

@@ -274,7 +274,7 @@ export const topics = {
     scope: 'inner',
     schema: DeadLetter,
     key: (e: DeadLetter) => `${e.tenant}:${e.topic}:${e.partition}:${e.offset}`,
-    writers: ['detector'],
+    writers: ['detector', 'casework'],
     readers: ['operators'],
   },
   control: {

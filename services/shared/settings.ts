@@ -134,7 +134,7 @@ async function addVersion(tx: Connection, tenant: string, settings: Settings, by
   return version
 }
 
-/** Makes a bank: its row, the first version of its settings, and its topics. The number of partitions is fixed from here on. Can be repeated. */
+/** Makes a bank: its row, the first version of its settings, its topics, and those that all banks share. The number of partitions is fixed from here on. Can be repeated. */
 export async function createTenant(
   database: Database,
   bus: Bus,
@@ -154,6 +154,7 @@ export async function createTenant(
   ])
   const [row] = await database.query<{ partitions: number }>('SELECT partitions FROM tenants WHERE tenant = ?', [tenant])
   await database.transaction((tx) => addVersion(tx, tenant, settings, options.by ?? 'assay', true))
+  await bus.ensureInnerTopics()
   await bus.ensureTenantTopics(tenant, row.partitions)
   const made = (await readTenants(database)).find((t) => t.tenant === tenant)
   if (!made) throw new AssayError('tenant_disabled', `The tenant '${tenant}' is disabled`, { status: 409 })

@@ -48,7 +48,6 @@ export async function dropDatabase(config: Config, database: Database): Promise<
 export async function testBus(config: Config, options: { keep?: boolean } = {}): Promise<Bus> {
   const bus = createBus(config.kafka, { name: unique('test-'), telemetry: testTelemetry() })
   await bus.start()
-  await bus.ensureInnerTopics()
   if (!options.keep) onTestFinished(() => bus.stop())
   return bus
 }

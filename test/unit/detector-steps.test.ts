@@ -2,10 +2,11 @@ import { expect, test } from 'vitest'
 import type { Decided, Raw } from '../../services/detector/batch.ts'
 import { contentHash } from '../../services/detector/content-hash.ts'
 import { actionOf, isSampled } from '../../services/detector/decide.ts'
-import { alertId, deadLetterMessage, messagesOf } from '../../services/detector/messages.ts'
+import { alertId, messagesOf } from '../../services/detector/messages.ts'
 import { requestsOf } from '../../services/detector/publish.ts'
 import { createRates, dateNumber } from '../../services/detector/rates.ts'
 import type { Database } from '../../services/shared/database.ts'
+import { deadLetterMessage } from '../../services/shared/dead-letters.ts'
 import type { Alert, DeadLetter, Decision, Transaction } from '../../services/shared/events.ts'
 
 const base: Transaction = {
