@@ -7,6 +7,8 @@ import { type Label, tenantTopic } from '../../services/shared/events.ts'
 import { alert } from '../helpers/alerts.ts'
 import { type Bank, bank } from '../helpers/bank.ts'
 import { caller, login } from '../helpers/desk.ts'
+import { outage } from '../helpers/outage.ts'
+import { proxy } from '../helpers/proxy.ts'
 import { eventually, testTelemetry, testTenant } from '../helpers/servers.ts'
 import { collect, valuesOf } from '../helpers/topics.ts'
 
@@ -19,9 +21,9 @@ type Desk = {
   login(name: string): Promise<string>
 }
 
-async function desk(): Promise<Desk> {
-  const b = await bank()
-  const service = createConsole(b.config, testTelemetry())
+/** A console, which reaches TiDB at `port` if that is given. */
+async function desk(b: Bank, port = b.config.sql.port): Promise<Desk> {
+  const service = createConsole({ ...b.config, sql: { ...b.config.sql, port } }, testTelemetry())
   onTestFinished(() => service.stop())
   await service.start()
   const url = service.url()
@@ -29,7 +31,7 @@ async function desk(): Promise<Desk> {
 }
 
 test('the session is a strict cookie that scripts cannot read, and another password ends it', async () => {
-  const { b, call, login } = await desk()
+  const { b, call, login } = await desk(await bank())
   await addUser(b.database, { name: 'ada', role: 'analyst', tenant: b.name, password })
   const response = await call('POST', '/api/session', { body: { name: 'ada', password } })
   expect(response.headers.get('set-cookie')).toMatch(/HttpOnly.*SameSite=Strict/)
@@ -41,7 +43,7 @@ test('the session is a strict cookie that scripts cannot read, and another passw
 })
 
 test('without a session nothing is told, and the page of another site cannot send anything', async () => {
-  const { b, call, login } = await desk()
+  const { b, call, login } = await desk(await bank())
   await addUser(b.database, { name: 'ada', role: 'lead', tenant: b.name, password })
   for (const path of ['/api/cases', '/api/live', `/api/cases/${b.name}/x`, '/api/session'])
     expect((await call('GET', path)).status, path).toBe(401)
@@ -53,7 +55,7 @@ test('without a session nothing is told, and the page of another site cannot sen
 })
 
 test('wrong passwords are refused alike for names that exist and that do not, and run into a limit', async () => {
-  const { b, call } = await desk()
+  const { b, call } = await desk(await bank())
   await addUser(b.database, { name: 'ada', role: 'analyst', tenant: null, password })
   const attempt = (name: string) => call('POST', '/api/session', { body: { name, password: 'wrong' } })
   const [known, unknown] = await Promise.all([attempt('ada').then((r) => r.json()), attempt('nobody').then((r) => r.json())])
@@ -64,7 +66,7 @@ test('wrong passwords are refused alike for names that exist and that do not, an
 })
 
 test("an analyst of one bank neither sees nor touches another bank's cases", async () => {
-  const { b, call, login } = await desk()
+  const { b, call, login } = await desk(await bank())
   const other = await testTenant(b.database, b.bus)
   await addUser(b.database, { name: 'ada', role: 'analyst', tenant: b.name, password })
   const own = await takeAlert(b.database, alert(b.name, 'anna', 'a-1'), null)
@@ -79,7 +81,7 @@ test("an analyst of one bank neither sees nor touches another bank's cases", asy
 })
 
 test('two who claim at once: one has it, the other is told who, and only a lead takes it from them', async () => {
-  const { b, call, login } = await desk()
+  const { b, call, login } = await desk(await bank())
   await addUser(b.database, { name: 'ada', role: 'analyst', tenant: b.name, password })
   await addUser(b.database, { name: 'bob', role: 'analyst', tenant: b.name, password })
   await addUser(b.database, { name: 'eve', role: 'lead', tenant: b.name, password })
@@ -94,7 +96,7 @@ test('two who claim at once: one has it, the other is told who, and only a lead 
 })
 
 test('a verdict closes the case and sends one label for each of its transactions', async () => {
-  const { b, call, login } = await desk()
+  const { b, call, login } = await desk(await bank())
   await addUser(b.database, { name: 'ada', role: 'analyst', tenant: b.name, password })
   const labels = await collect(b.bus, tenantTopic(b.name, 'labels'))
   const { caseId } = await takeAlert(b.database, alert(b.name, 'anna', 'a-1'), null)
@@ -116,7 +118,7 @@ test('a verdict closes the case and sends one label for each of its transactions
 })
 
 test('the page comes with a policy that allows no inline script, and the first user is made once', async () => {
-  const { b, call } = await desk()
+  const { b, call } = await desk(await bank())
   const page = await call('GET', '/')
   expect(page.headers.get('content-security-policy')).toContain("script-src 'self'")
   expect(await page.text()).not.toMatch(/<script(?![^>]*src=)/)
@@ -124,4 +126,36 @@ test('the page comes with a policy that allows no inline script, and the first u
   expect(first?.name).toBe('admin')
   expect(await ensureFirstUser(b.database)).toBeUndefined()
   expect((await call('POST', '/api/session', { body: first })).status).toBe(200)
+})
+
+test('TiDB goes away: every answer says so and nothing is changed, and when it is back the same session goes on', async () => {
+  const b = await bank()
+  const wire = await proxy(b.config.sql.host, b.config.sql.port)
+  const { call, login, url } = await desk({ ...b, config: { ...b.config, sql: { ...b.config.sql, host: '127.0.0.1' } } }, wire.port)
+  await addUser(b.database, { name: 'ada', role: 'analyst', tenant: b.name, password })
+  const { caseId } = await takeAlert(b.database, alert(b.name, 'anna', 'a-1'), null)
+  const path = `/api/cases/${b.name}/${caseId}`
+  const cookie = await login('ada')
+  const ready = async () => (await fetch(`${url}/readyz`)).status === 200
+  await eventually('health', ready)
+  wire.cut()
+  const over = outage()
+  const answers = await Promise.all([
+    call('GET', '/api/cases', { cookie }),
+    call('GET', path, { cookie }),
+    call('POST', `${path}/claim`, { cookie, body: {} }),
+    call('POST', '/api/session', { body: { name: 'ada', password } }),
+  ])
+  for (const answer of answers) {
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([503, expect.stringContaining('application/problem+json')])
+    expect(await answer.json()).toMatchObject({ code: 'database_away', detail: 'The database does not answer; nothing was changed' })
+  }
+  await eventually('the problem', async () => !(await ready()))
+  expect(((await (await fetch(`${url}/readyz`)).json()) as { problems: string[] }).problems.join()).toContain('TiDB')
+  expect((await call('GET', '/')).status).toBe(200)
+  await over
+  wire.mend()
+  await eventually('health', ready)
+  expect(((await (await call('GET', path, { cookie })).json()) as { state: string }).state).toBe('open')
+  expect((await call('POST', `${path}/claim`, { cookie, body: {} })).status).toBe(204)
 })

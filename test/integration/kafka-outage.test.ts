@@ -8,7 +8,7 @@ import { createGateway } from '../../services/gateway/service.ts'
 import { addApiKey } from '../../services/shared/auth.ts'
 import { createBus } from '../../services/shared/bus.ts'
 import { listCases, readCase } from '../../services/shared/cases.ts'
-import { type Decision, type Label, tenantTopic } from '../../services/shared/events.ts'
+import { type DeadLetter, type Decision, innerTopics, type Label, tenantTopic } from '../../services/shared/events.ts'
 import { ownBroker } from '../helpers/broker.ts'
 import { caller, listen, login } from '../helpers/desk.ts'
 import { outage } from '../helpers/outage.ts'
@@ -116,7 +116,8 @@ async function day() {
   const writing = [write('when', 50)]
   await broker.kill()
   const over = outage()
-  writing.push(write('while', 50))
+  const unreadable = { topic: tenantTopic(tenant, 'transactions'), key: `${tenant}:c-0`, value: '{' }
+  writing.push(write('while', 50), writer.send([unreadable]))
   const decidedWhenKilled = await total(s, 'transactions')
   const refused = [await post(s, 0), await post(s, 1)]
   await everybody(false)
@@ -174,6 +175,12 @@ describe('when Kafka is killed under a bank’s services and comes back', () => 
     await eventually('all decisions', () => published().size >= ids.length)
     expect(published().size).toBe(ids.length)
     expect(new Set(valuesOf<Decision>(decisions).map((d) => d.id))).toEqual(new Set(ids))
+  })
+
+  test('what cannot be read becomes a dead letter', async () => {
+    const letters = await collect(seen.s.bus, innerTopics.deadLetters)
+    await eventually('the dead letter', () => letters.length > 0)
+    expect(valuesOf<DeadLetter>(letters)[0]).toMatchObject({ tenant: seen.s.tenant, reason: 'not_json' })
   })
 
   test('every alert is in one case once', async () => {
