@@ -10,7 +10,7 @@ import { type Bus, createBus } from '../../services/shared/bus.ts'
 import { type Config, readConfig } from '../../services/shared/config.ts'
 import { createDatabase, type Database, ensureDatabase } from '../../services/shared/database.ts'
 import { messageOf } from '../../services/shared/errors.ts'
-import { type Service, startAll, stopAll } from '../../services/shared/lifecycle.ts'
+import { type Part, type Service, startAll, stopAll } from '../../services/shared/lifecycle.ts'
 import { createTenant, type Settings } from '../../services/shared/settings.ts'
 import { createTelemetry, type Telemetry } from '../../services/shared/telemetry.ts'
 import { writeRates } from '../commands/rates.ts'
@@ -55,7 +55,7 @@ export async function startDemonstration(options: { directory: string; quick: bo
   await ensureDatabase(config.sql)
   const database = createDatabase(config.sql)
   const bus = createBus(config.kafka, { name: 'assay-start', telemetry })
-  const parts: { start(): Promise<void>; stop(): Promise<void> }[] = [{ start: async () => undefined, stop: () => database.stop() }, bus]
+  const parts: Pick<Part, 'stop'>[] = [database, bus]
   try {
     const ran = await migrate(database)
     if (ran > 0) say(`${ran} migrations ran`)

@@ -3,13 +3,14 @@ import cookie from '@fastify/cookie'
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import files from '@fastify/static'
-import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Database } from '../shared/database.ts'
 import { AssayError } from '../shared/errors.ts'
+import { addHealthRoutes, createHttpApp } from '../shared/http.ts'
 import type { Health } from '../shared/lifecycle.ts'
+import { answerProblems, type ProblemWords } from '../shared/problems.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
 import type { Live } from './live.ts'
-import { answerProblems } from './problems.ts'
 import { caseRoutes } from './routes/cases.ts'
 import { liveRoutes } from './routes/live.ts'
 import { sessionRoutes } from './routes/session.ts'
@@ -54,6 +55,13 @@ const contentSecurityPolicy = {
   },
 }
 
+const problemWords: ProblemWords = {
+  titles: { 401: 'Log in first', 409: 'Something else happened first', 415: 'Send JSON' },
+  databaseAway: 'The database does not answer; nothing was changed',
+  notFound: 'There is nothing here',
+  internal: 'Something went wrong in the console; its log says what',
+}
+
 /** Refuses what another site's page could have a browser send: SameSite keeps the cookie back, and this is the second lock. */
 function mustBeOwnPage(request: FastifyRequest): void {
   if (request.method === 'GET' || request.method === 'HEAD') return
@@ -66,16 +74,14 @@ function mustBeOwnPage(request: FastifyRequest): void {
 /** Builds the app; `listen` or `inject` is up to the caller. */
 export async function createApp(deps: Dependencies): Promise<FastifyInstance> {
   const { database, live, sessions, telemetry } = deps
-  const app = fastify({
-    loggerInstance: telemetry.logger as FastifyBaseLogger,
-    disableRequestLogging: true,
+  const app = createHttpApp(telemetry, {
     bodyLimit: 16_384,
     forceCloseConnections: true,
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
   })
   // JSON only: a form or plain text needs no leave to be sent across sites.
   app.removeContentTypeParser('text/plain')
-  answerProblems(app)
+  answerProblems(app, problemWords)
   await app.register(helmet, { contentSecurityPolicy, strictTransportSecurity: false })
   await app.register(cookie)
   await app.register(rateLimit, { global: false })
@@ -94,12 +100,7 @@ export async function createApp(deps: Dependencies): Promise<FastifyInstance> {
   await app.register(caseRoutes(database, live, deps.nudge))
   await app.register(liveRoutes(live, sessions))
 
-  app.get('/livez', () => ({ live: true }))
-  app.get('/readyz', async (_request, reply) => {
-    const health = deps.health()
-    return reply.code(health.ready ? 200 : 503).send(health)
-  })
-  app.get('/metrics', async (_request, reply) => reply.type(telemetry.metrics.contentType).send(await telemetry.metrics.metrics()))
+  addHealthRoutes(app, telemetry, deps.health)
   return app
 }
 

@@ -2,15 +2,16 @@
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
-import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { ApiKeys, Caller } from '../shared/auth.ts'
 import type { Database } from '../shared/database.ts'
 import { AssayError } from '../shared/errors.ts'
+import { addHealthRoutes, createHttpApp } from '../shared/http.ts'
 import type { Health } from '../shared/lifecycle.ts'
+import { answerProblems, type ProblemWords } from '../shared/problems.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
 import type { Banks } from './banks.ts'
 import type { Outbound } from './outbound.ts'
-import { answerProblems } from './problems.ts'
 import { decisionRoutes } from './routes/decisions.ts'
 import { intakeRoutes } from './routes/intake.ts'
 
@@ -35,12 +36,25 @@ export type Dependencies = {
 
 const megabyte = 1_048_576
 
+const problemWords: ProblemWords = {
+  titles: { 401: 'A key is needed', 415: 'Not a format that is read' },
+  databaseAway: 'The database does not answer; ask again later',
+  notFound: 'There is nothing here; /openapi.json says what there is',
+  internal: 'Something went wrong in the gateway; its log says what. Send the same again, with the same ids',
+  refusals: {
+    FST_ERR_CTP_BODY_TOO_LARGE: {
+      code: 'too_large',
+      detail: 'A body of JSON may have 1 MB; send application/x-ndjson, which has no limit',
+    },
+    FST_ERR_CTP_INVALID_MEDIA_TYPE: { code: 'media_type', detail: 'Send application/json or application/x-ndjson, in UTF-8' },
+  },
+  scheme: 'Bearer',
+}
+
 /** Builds the app; `listen` or `inject` is up to the caller. */
 export async function createApp(deps: Dependencies): Promise<FastifyInstance> {
   const { telemetry } = deps
-  const app = fastify({
-    loggerInstance: telemetry.logger as FastifyBaseLogger,
-    disableRequestLogging: true,
+  const app = createHttpApp(telemetry, {
     bodyLimit: megabyte,
     // A stream may last for hours, but not be silent for two minutes.
     requestTimeout: 0,
@@ -49,7 +63,7 @@ export async function createApp(deps: Dependencies): Promise<FastifyInstance> {
     routerOptions: { maxParamLength: 200 },
   })
   const seconds = telemetry.histogram('assay_gateway_request_seconds', 'Time until a request was answered', ['route', 'status'])
-  answerProblems(app)
+  answerProblems(app, problemWords)
   await app.register(helmet)
   await app.register(swagger, {
     openapi: {
@@ -67,14 +81,7 @@ export async function createApp(deps: Dependencies): Promise<FastifyInstance> {
   await app.register(versionOne(deps))
 
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
-  app.get('/livez', { schema: { hide: true } }, () => ({ live: true }))
-  app.get('/readyz', { schema: { hide: true } }, async (_request, reply) => {
-    const health = deps.health()
-    return reply.code(health.ready ? 200 : 503).send(health)
-  })
-  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
-    reply.type(telemetry.metrics.contentType).send(await telemetry.metrics.metrics()),
-  )
+  addHealthRoutes(app, telemetry, deps.health)
   return app
 }
 

@@ -21,7 +21,7 @@ export type Service = {
 export type Part = { name?: string; start(): Promise<void>; stop(): Promise<void> }
 
 /** Stops in reverse order; one that fails does not keep the others from being stopped, and the first error is thrown at the end. */
-export async function stopAll(parts: readonly Part[]): Promise<void> {
+export async function stopAll(parts: readonly Pick<Part, 'stop'>[]): Promise<void> {
   let first: unknown
   for (const part of [...parts].reverse()) {
     try {

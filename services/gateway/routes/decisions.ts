@@ -4,7 +4,7 @@ import Type from 'typebox'
 import type { Database } from '../../shared/database.ts'
 import { AssayError } from '../../shared/errors.ts'
 import { actions, Decision, type Reason, Token, type Transaction } from '../../shared/events.ts'
-import { Problem } from '../problems.ts'
+import { Problem } from '../../shared/problems.ts'
 
 type Row = {
   customer: string
