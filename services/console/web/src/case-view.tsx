@@ -11,6 +11,7 @@ import { DispositionMark, Key, Score } from './marks.tsx'
 import { Due } from './queue.tsx'
 import { Timeline } from './timeline.tsx'
 import { Verdict } from './verdict.tsx'
+import './case-view.css'
 
 type Props = { place: Place; me: Me; onJudged: (place: Place) => void }
 

@@ -9,6 +9,7 @@ import { Help } from './help.tsx'
 import { useKeys } from './keys.ts'
 import { Queue } from './queue.tsx'
 import { RatePlot } from './rate-plot.tsx'
+import './desk.css'
 
 /** The case that the address names, so that it can be sent to a colleague. */
 export type Place = { tenant: string; id: string }

@@ -6,6 +6,8 @@ import type { Place } from './desk.tsx'
 import { money, short } from './format.ts'
 import { type LiveAlert, useLive } from './live.ts'
 import { ActionMark, Score } from './marks.tsx'
+import './rows.css'
+import './feed.css'
 
 type Props = { tenant: string | undefined; several: boolean; onOpen: (place: Place) => void }
 

@@ -4,6 +4,7 @@ import { logout } from './client.ts'
 import { count, rate } from './format.ts'
 import { figuresOf, useLive } from './live.ts'
 import { Logo } from './logo.tsx'
+import './header.css'
 
 type Props = { me: Me; tenant: string | undefined; onTenant: (tenant: string | undefined) => void; onHelp: () => void }
 

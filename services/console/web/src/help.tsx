@@ -1,4 +1,5 @@
 import { useEffect, useRef } from 'react'
+import './help.css'
 
 const keys = [
   ['j  k', 'next and previous case'],

@@ -2,6 +2,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
 import { login } from './client.ts'
 import { Logo } from './logo.tsx'
+import './login.css'
 
 export function Login() {
   const queryClient = useQueryClient()

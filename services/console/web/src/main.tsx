@@ -1,10 +1,11 @@
+// First, since every part's style stands on these.
+import './tokens.css'
+import './base.css'
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { App } from './app.tsx'
 import { ProblemError } from './client.ts'
-import 'uplot/dist/uPlot.min.css'
-import './style.css'
 
 const queryClient = new QueryClient({
   defaultOptions: {

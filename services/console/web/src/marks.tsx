@@ -1,6 +1,7 @@
 /** Small marks that mean the same everywhere: a score, an action, a disposition. */
 import type { Action, Disposition } from '../../api.ts'
 import { percent } from './format.ts'
+import './marks.css'
 
 const level = (score: number): string => (score >= 0.8 ? 'high' : score >= 0.3 ? 'middle' : 'low')
 

@@ -6,6 +6,8 @@ import type { Place } from './desk.tsx'
 import { count, money, short, span } from './format.ts'
 import { figuresOf, useLive } from './live.ts'
 import { DispositionMark, Score } from './marks.tsx'
+import './rows.css'
+import './queue.css'
 
 const states: { state: CaseState; name: string; empty: string; more: string }[] = [
   { state: 'open', name: 'Open', empty: 'Nothing waits.', more: 'Alerts open cases here as they come.' },

@@ -2,6 +2,8 @@ import { useEffect, useRef, useState } from 'react'
 import uPlot from 'uplot'
 import { rate, time } from './format.ts'
 import { figuresOf, useLive } from './live.ts'
+import 'uplot/dist/uPlot.min.css'
+import './rate-plot.css'
 
 const height = 118
 const shownSeconds = 180

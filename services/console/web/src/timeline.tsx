@@ -3,6 +3,7 @@ import type { TimelineEntry } from '../../api.ts'
 import { categoryName } from './categories.ts'
 import { day, full, money, short, time } from './format.ts'
 import { ActionMark, DispositionMark, Score } from './marks.tsx'
+import './timeline.css'
 
 /** The customer's transactions, newest first; those of the case stand out and say why. */
 export function Timeline({ timeline }: { timeline: TimelineEntry[] }) {

@@ -4,6 +4,7 @@ import type { CaseDetail, Disposition } from '../../api.ts'
 import { giveVerdict } from './client.ts'
 import { useKeys } from './keys.ts'
 import { Key } from './marks.tsx'
+import './verdict.css'
 
 const choices: { value: Disposition; name: string; key: string; meaning: string }[] = [
   { value: 'fraud', name: 'Fraud', key: '1', meaning: 'The customer did not do this. The model learns from it.' },
