@@ -1,7 +1,6 @@
 /** Alerts become cases: each opens its customer's case or joins the one that is open. */
 import type { Bus, Received } from '../shared/bus.ts'
 import { maskCardNumbers } from '../shared/card-numbers.ts'
-import { takeAlert } from '../shared/cases.ts'
 import type { Database } from '../shared/database.ts'
 import { deadLetterMessage, eventReader } from '../shared/dead-letters.ts'
 import { Alert, tenantTopic } from '../shared/events.ts'
@@ -11,6 +10,7 @@ import type { Tenant } from '../shared/settings.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
 import { firstDueAt } from './case-rules.ts'
 import { type EscalationJob, escalationKey } from './escalate.ts'
+import { takeAlert } from './take-alert.ts'
 
 const readAlert = eventReader<Alert>(Alert)
 

@@ -1,10 +1,9 @@
 /** What the console's page and service say to each other. Types only: the page imports this file too. */
-import type { Alert, Label, Outcome, Reason, Transaction } from '../shared/events.ts'
+import type { Case, CasePage, CaseRow, CaseState, HistoryEntry } from '../shared/cases.ts'
+import type { Action, Alert, Disposition, Label, Outcome, Reason, Transaction } from '../shared/events.ts'
 import type { Role } from './users.ts'
 
-export type { Alert, Reason, Role, Transaction }
-export type Action = 'approve' | 'challenge' | 'review' | 'decline'
-export type Disposition = Label['value']
+export type { Action, Alert, CasePage, CaseRow, CaseState, Disposition, HistoryEntry, Reason, Role, Transaction }
 
 export type Me = { name: string; role: Role; tenant: string | null; tenants: { tenant: string; name: string }[] }
 
@@ -17,29 +16,6 @@ export type Pulse = { at: number; tenants: Record<string, Figures> }
 export type Snapshot = { pulses: Pulse[]; alerts: Alert[] }
 /** Somebody claimed, released or closed a case in this console. */
 export type CaseChange = { tenant: string; caseId: string }
-
-export type CaseState = 'open' | 'claimed' | 'closed'
-
-/** A row of the queue. Times are milliseconds, the amount is in minor units. */
-export type CaseSummary = {
-  tenant: string
-  id: string
-  customer: string
-  state: CaseState
-  step: number
-  dueAt: number | null
-  assignee: string | null
-  disposition: Disposition | null
-  note: string | null
-  sample: boolean
-  maxScore: number
-  amount: number
-  currency: string
-  opened: number
-  claimed: number | null
-  closed: number | null
-}
-export type CasePage = { cases: CaseSummary[]; next: string | null }
 
 /** A transaction of the customer with all that was said about it. */
 export type TimelineEntry = {
@@ -58,6 +34,4 @@ export type TimelineEntry = {
   outcome: { result: Outcome['result']; happenedAt: number } | null
 }
 
-export type HistoryEntry = { at: number; actor: string; event: string; detail: unknown }
-
-export type CaseDetail = CaseSummary & { timeline: TimelineEntry[]; history: HistoryEntry[]; alerts: Alert[] }
+export type CaseDetail = Case & { timeline: TimelineEntry[] }

@@ -38,7 +38,9 @@ export const labelSources = ['chargeback', 'analyst', 'customer', 'rule'] as con
 export const outcomeResults = ['approved', 'declined', 'challenged', 'reversed', 'blocked'] as const
 
 export const Action = Type.Enum([...actions], { description: 'What Assay advises' })
+export type Action = Type.Static<typeof Action>
 export const Disposition = Type.Enum([...dispositions])
+export type Disposition = Type.Static<typeof Disposition>
 
 /** One transaction as a bank reports it. The content hash is over all fields, in canonical order. */
 export const Transaction = Type.Object(
@@ -202,7 +204,7 @@ export const DeadLetter = Type.Object(
 )
 export type DeadLetter = Type.Static<typeof DeadLetter>
 
-/** Something in force has changed; readers look into the database at once instead of within 5 seconds. */
+/** Something in force has changed, for whoever wants to hear of it; the services look into the database every 5 seconds. */
 export const Control = Type.Object(
   { kind: Type.Enum(['model', 'settings', 'tenants']), tenant: optional(Tenant), version: optional(Type.Integer()), at: Instant },
   { additionalProperties: false },
@@ -261,7 +263,7 @@ export const topics = {
     schema: Decision,
     key: byCustomer as (e: Decision) => string,
     writers: ['detector'],
-    readers: ['the bank', 'gateway', 'console'],
+    readers: ['the bank', 'console'],
   },
   alerts: {
     scope: 'tenant',
@@ -281,8 +283,8 @@ export const topics = {
     scope: 'inner',
     schema: Control,
     key: (e: Control) => `${e.kind}:${e.tenant ?? ''}`,
-    writers: ['console', 'trainer'],
-    readers: ['detector'],
+    writers: ['operators'],
+    readers: ['operators'],
     compacted: true,
   },
 } as const satisfies Record<string, Topic>

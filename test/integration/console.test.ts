@@ -1,8 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest'
+import { takeAlert } from '../../services/casework/take-alert.ts'
 import { createConsole } from '../../services/console/service.ts'
 import { addUser, ensureFirstUser, setPassword } from '../../services/console/users.ts'
-import { takeAlert } from '../../services/shared/cases.ts'
-
 import { type Label, tenantTopic } from '../../services/shared/events.ts'
 import { alert } from '../helpers/alerts.ts'
 import { type Bank, bank } from '../helpers/bank.ts'

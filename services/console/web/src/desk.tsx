@@ -1,6 +1,6 @@
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { useCallback, useState, useSyncExternalStore } from 'react'
-import type { CaseState, CaseSummary, Me } from '../../api.ts'
+import type { CaseRow, CaseState, Me } from '../../api.ts'
 import { CaseView } from './case-view.tsx'
 import { listCases } from './client.ts'
 import { Feed } from './feed.tsx'
@@ -59,7 +59,7 @@ export function Desk({ me }: { me: Me }) {
   /** After a verdict the next case in the list is at hand. */
   const judged = (what: Place) => {
     const at = cases.findIndex((c) => c.tenant === what.tenant && c.id === what.id)
-    const next: CaseSummary | undefined = state === 'closed' ? undefined : (cases[at + 1] ?? cases.find((_, i) => i !== at))
+    const next: CaseRow | undefined = state === 'closed' ? undefined : (cases[at + 1] ?? cases.find((_, i) => i !== at))
     if (next) goTo(next)
   }
   useKeys({ j: () => step(1), k: () => step(-1), '?': () => setHelp(true) })

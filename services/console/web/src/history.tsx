@@ -7,9 +7,8 @@ export function History({ history }: { history: HistoryEntry[] }) {
     <section className="history" aria-label="History">
       <h2>History</h2>
       <ol>
-        {history.map((entry, i) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: history is only ever added to
-          <li key={i}>
+        {history.map((entry) => (
+          <li key={entry.id}>
             <span className="quiet">
               <Ago at={entry.at} />
             </span>{' '}

@@ -1,6 +1,6 @@
 import type { UseInfiniteQueryResult } from '@tanstack/react-query'
 import { useEffect, useRef } from 'react'
-import type { CaseState, CaseSummary, Me } from '../../api.ts'
+import type { CaseRow, CaseState, Me } from '../../api.ts'
 import { Ago, useNow } from './ago.tsx'
 import type { Place } from './desk.tsx'
 import { count, money, short, span } from './format.ts'
@@ -17,7 +17,7 @@ const states: { state: CaseState; name: string; empty: string; more: string }[] 
 
 type Props = {
   list: UseInfiniteQueryResult<unknown>
-  cases: CaseSummary[]
+  cases: CaseRow[]
   state: CaseState
   onState: (state: CaseState) => void
   tenant: string | undefined
@@ -79,7 +79,7 @@ export function Queue({ list, cases, state, onState, tenant, me, chosen, onOpen 
   )
 }
 
-type RowProps = { case: CaseSummary; me: Me; several: boolean; chosen: boolean; onOpen: (place: Place) => void }
+type RowProps = { case: CaseRow; me: Me; several: boolean; chosen: boolean; onOpen: (place: Place) => void }
 
 function Row({ case: c, me, several, chosen, onOpen }: RowProps) {
   const row = useRef<HTMLButtonElement>(null)
@@ -118,7 +118,7 @@ const Holder = ({ name, me }: { name: string | null; me: Me }) => (
 )
 
 /** How long until the next person is told, and how many have been told in vain. */
-export function Due({ case: c }: { case: CaseSummary }) {
+export function Due({ case: c }: { case: CaseRow }) {
   const now = useNow()
   if (c.state !== 'open') return null
   const late = c.dueAt !== null && c.dueAt < now
