@@ -3,13 +3,15 @@ import { Command } from 'commander'
 import { backendCommand } from '../models/backend-install.ts'
 import { messageOf } from '../services/shared/errors.ts'
 import { deadLettersCommand } from './commands/dead-letters.ts'
+import { keysCommand } from './commands/keys.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { progressCommand } from './commands/progress.ts'
 import { ratesCommand } from './commands/rates.ts'
+import { screenshotCommand } from './commands/screenshot.ts'
+import { tenantsCommand } from './commands/tenants.ts'
+import { usersCommand } from './commands/users.ts'
 import { replayCommand } from './replay.ts'
 import { simulateCommand } from './simulate.ts'
-import { keysCommand, tenantsCommand } from './tenants.ts'
-import { usersCommand } from './users.ts'
 
 const program = new Command('npm run assay --')
   .description('Assay from the command line. Addresses come from the environment, else from the local stack in .assay/.')
@@ -22,8 +24,14 @@ const program = new Command('npm run assay --')
   .addCommand(replayCommand())
   .addCommand(deadLettersCommand())
   .addCommand(progressCommand())
+  .addCommand(screenshotCommand())
   .addCommand(backendCommand())
 
+// Whoever reads the answer may have seen enough: `… | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
 await program.parseAsync().catch((error: unknown) => {
   process.stderr.write(`assay: ${messageOf(error)}\n`)
   process.exitCode = 1

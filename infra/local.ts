@@ -1,8 +1,11 @@
-/** The environment of a command that is run on this machine: what is set, else the local stack's addresses and a secret of its own. */
+/** What a command on this machine works with: what the environment says, else the local stack's addresses and a secret of its own. */
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { type Bus, createBus } from '../services/shared/bus.ts'
 import { type Config, readConfig } from '../services/shared/config.ts'
+import { createDatabase, type Database } from '../services/shared/database.ts'
+import { createTelemetry } from '../services/shared/telemetry.ts'
 import { status } from './stack/stack.ts'
 
 /** The secret of a local installation: made once and kept in the stack's directory, readable by its owner alone. */
@@ -24,4 +27,32 @@ export async function localConfig(directory = '.assay'): Promise<Config> {
     ...stack.env,
     ...process.env,
   })
+}
+
+/** Opens the database for `work`, and closes it whatever comes of it. */
+export async function withDatabase(work: (database: Database, config: Config) => Promise<void>): Promise<void> {
+  const config = await localConfig()
+  const database = createDatabase(config.sql, { poolSize: 1 })
+  try {
+    await work(database, config)
+  } finally {
+    await database.stop()
+  }
+}
+
+/** The same with Kafka, to which the command is `client`. */
+export const withBus = (client: string, work: (database: Database, bus: Bus, config: Config) => Promise<void>): Promise<void> =>
+  withDatabase(async (database, config) => {
+    const bus = createBus(config.kafka, { name: client, telemetry: createTelemetry('assay', config.logLevel) })
+    try {
+      await bus.start()
+      await work(database, bus, config)
+    } finally {
+      await bus.stop()
+    }
+  })
+
+/** Prints a line of a command's answer. */
+export const print = (text: string): void => {
+  process.stdout.write(`${text}\n`)
 }

@@ -156,7 +156,7 @@ Rejected rows go to a file, a JSON object a line, with the row's line number and
 
 Example:
   npm run assay -- tenants add handbook
-  npm run assay -- replay ../shared/data/handbook/transactions.csv.gz --map infra/replay/maps/handbook.json --tenant handbook --limit 100000`
+  npm run assay -- replay transactions.csv.gz --map infra/replay/maps/handbook.json --tenant handbook --limit 100000`
 
 /** The command, to be mounted under `npm run assay`. */
 export function replayCommand(): Command {

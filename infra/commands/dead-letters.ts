@@ -1,10 +1,9 @@
 /** `npm run assay -- dead-letters`: what could not be taken in, and sending it again once its cause is mended. */
 import { Command } from 'commander'
-import { type Bus, createBus } from '../../services/shared/bus.ts'
-import { createDatabase, type Database } from '../../services/shared/database.ts'
+import type { Bus } from '../../services/shared/bus.ts'
+import type { Database } from '../../services/shared/database.ts'
 import { type TenantTopic, tenantTopic } from '../../services/shared/events.ts'
-import { createTelemetry } from '../../services/shared/telemetry.ts'
-import { localConfig } from '../local.ts'
+import { print, withBus, withDatabase } from '../local.ts'
 
 type Row = {
   tenant: string
@@ -48,9 +47,8 @@ export function deadLettersCommand(): Command {
     .description('print them, newest first: place, reason and what is wrong')
     .option('--limit <number>', 'at most so many', '50')
     .option('--json', 'print JSON')
-    .action(async (options: { tenant?: string; reason?: string; limit: string; json?: boolean }) => {
-      const database = createDatabase((await localConfig()).sql)
-      try {
+    .action((options: { tenant?: string; reason?: string; limit: string; json?: boolean }) =>
+      withDatabase(async (database) => {
         const rows = await database.query<Row>(`SELECT * FROM dead_letters WHERE ${condition} ORDER BY recorded DESC LIMIT ?`, [
           options.tenant ?? null,
           options.reason ?? null,
@@ -58,30 +56,29 @@ export function deadLettersCommand(): Command {
         ])
         for (const { tenant, topic, part, log_offset, reason, detail, recorded, resent, record_value } of rows) {
           const at = new Date(recorded).toISOString()
-          process.stdout.write(
+          print(
             options.json
-              ? `${JSON.stringify({ tenant, topic, partition: part, offset: log_offset, reason, detail, recordedAt: at, resent, value: record_value?.toString() ?? null })}\n`
-              : `${at} ${tenant} ${topic} ${part}/${log_offset} ${reason}: ${detail}${resent ? ' (sent again)' : ''}\n`,
+              ? JSON.stringify({
+                  tenant,
+                  topic,
+                  partition: part,
+                  offset: log_offset,
+                  reason,
+                  detail,
+                  recordedAt: at,
+                  resent,
+                  value: record_value?.toString() ?? null,
+                })
+              : `${at} ${tenant} ${topic} ${part}/${log_offset} ${reason}: ${detail}${resent ? ' (sent again)' : ''}`,
           )
         }
-      } finally {
-        await database.stop()
-      }
-    })
+      }),
+    )
   filters(command.command('resend'))
     .description('send them again to the topic they came on, once what was wrong is mended')
     .addHelpText('after', '\nExample:\n  npm run assay -- dead-letters resend --tenant demo-bank --reason no_rate')
-    .action(async (options: { tenant?: string; reason?: string }) => {
-      const config = await localConfig()
-      const database = createDatabase(config.sql)
-      const bus = createBus(config.kafka, { name: 'assay-dead-letters', telemetry: createTelemetry('assay', config.logLevel) })
-      try {
-        await bus.start()
-        process.stdout.write(`${await resend(database, bus, options)} records were sent again\n`)
-      } finally {
-        await bus.stop()
-        await database.stop()
-      }
-    })
+    .action((options: { tenant?: string; reason?: string }) =>
+      withBus('assay-dead-letters', async (database, bus) => print(`${await resend(database, bus, options)} records were sent again`)),
+    )
   return command
 }

@@ -1,11 +1,8 @@
 /** `npm run assay -- progress`: how far each partition has been decided, and the way out when a topic was made anew. */
 import { Command } from 'commander'
-import { createBus } from '../../services/shared/bus.ts'
-import { createDatabase } from '../../services/shared/database.ts'
 import { AssayError, messageOf } from '../../services/shared/errors.ts'
 import { tenantTopic } from '../../services/shared/events.ts'
-import { createTelemetry } from '../../services/shared/telemetry.ts'
-import { localConfig } from '../local.ts'
+import { print, withBus, withDatabase } from '../local.ts'
 
 const inputs = ['transactions', 'outcomes', 'parties', 'labels'] as const
 
@@ -18,9 +15,8 @@ export function progressCommand(): Command {
     .description('print every partition: its next offset, its epoch and its owner')
     .option('--tenant <tenant>', 'only this bank')
     .option('--json', 'print JSON')
-    .action(async (options: { tenant?: string; json?: boolean }) => {
-      const database = createDatabase((await localConfig()).sql)
-      try {
+    .action((options: { tenant?: string; json?: boolean }) =>
+      withDatabase(async (database) => {
         const rows = await database.query<Row>('SELECT * FROM progress WHERE tenant = COALESCE(?, tenant) ORDER BY tenant, topic, part', [
           options.tenant ?? null,
         ])
@@ -34,16 +30,11 @@ export function progressCommand(): Command {
           owner,
           updated: new Date(updated).toISOString(),
         }))
-        if (options.json) process.stdout.write(`${JSON.stringify(shown)}\n`)
-        else
-          for (const r of shown)
-            process.stdout.write(
-              `${r.tenant} ${r.topic} ${r.partition}: next ${r.nextOffset}, epoch ${r.epoch}, owner ${r.owner}, ${r.updated}\n`,
-            )
-      } finally {
-        await database.stop()
-      }
-    })
+        if (options.json) return print(JSON.stringify(shown))
+        for (const r of shown)
+          print(`${r.tenant} ${r.topic} ${r.partition}: next ${r.nextOffset}, epoch ${r.epoch}, owner ${r.owner}, ${r.updated}`)
+      }),
+    )
   command
     .command('reset')
     .description(
@@ -60,11 +51,8 @@ export function progressCommand(): Command {
       const to = Number(options.to)
       if (!Number.isSafeInteger(to) || to < 0) throw new AssayError('offset_invalid', `--to is ${options.to}, not an offset`)
       const parts = [...new Set(options.partition.map(Number))]
-      const config = await localConfig()
-      const database = createDatabase(config.sql)
-      const bus = createBus(config.kafka, { name: 'assay-progress', telemetry: createTelemetry('assay', config.logLevel) })
       const topic = options.topic as (typeof inputs)[number]
-      try {
+      await withBus('assay-progress', async (database, bus, config) => {
         // Kafka's offset moves first: below our progress all would be looked for that was never recorded.
         const admin = await bus.admin()
         const partitions = parts.map((partition) => ({ partition, offset: String(to) }))
@@ -89,11 +77,8 @@ export function progressCommand(): Command {
               `there is no progress of some of ${options.tenant} ${options.topic} ${parts.join(' ')}`,
             )
         })
-        process.stdout.write(`${options.tenant} ${options.topic} ${parts.join(' ')} goes on at ${to}; start the detectors again\n`)
-      } finally {
-        await bus.stop()
-        await database.stop()
-      }
+        print(`${options.tenant} ${options.topic} ${parts.join(' ')} goes on at ${to}; start the detectors again`)
+      })
     })
   return command
 }

@@ -2,9 +2,9 @@
 import { createReadStream } from 'node:fs'
 import { Command } from 'commander'
 import { parse } from 'csv-parse'
-import { createDatabase, type Database } from '../../services/shared/database.ts'
+import type { Database } from '../../services/shared/database.ts'
 import { AssayError } from '../../services/shared/errors.ts'
-import { localConfig } from '../local.ts'
+import { print, withDatabase } from '../local.ts'
 
 export type Rate = { base: string; currency: string; date: string; rate: string }
 
@@ -31,13 +31,8 @@ export function ratesCommand(): Command {
     .action(async (file: string) => {
       const rates: Rate[] = []
       for await (const row of createReadStream(file).pipe(parse({ columns: true, trim: true, bom: true }))) rates.push(row as Rate)
-      const database = createDatabase((await localConfig()).sql)
-      try {
-        await writeRates(database, rates)
-        process.stdout.write(`${rates.length} rates are in force within 5 seconds\n`)
-      } finally {
-        await database.stop()
-      }
+      await withDatabase((database) => writeRates(database, rates))
+      print(`${rates.length} rates are in force within 5 seconds`)
     })
   return command
 }

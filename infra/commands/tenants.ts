@@ -1,40 +1,14 @@
-/** `tenants` and `keys`: the banks, their settings, and the API keys with which they send. */
+/** `npm run assay -- tenants`: the banks and their settings. */
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
-import { addApiKey, listApiKeys, revokeApiKey } from '../services/shared/auth.ts'
-import { createBus } from '../services/shared/bus.ts'
-import { createDatabase, type Database } from '../services/shared/database.ts'
-import { AssayError } from '../services/shared/errors.ts'
-import { type Control, innerTopics, topics } from '../services/shared/events.ts'
-import { checkSettings, createTenant, readTenants, type Settings, saveSettings, type Tenant } from '../services/shared/settings.ts'
-import { createTelemetry } from '../services/shared/telemetry.ts'
-import { localConfig } from './local.ts'
+import type { Bus } from '../../services/shared/bus.ts'
+import type { Database } from '../../services/shared/database.ts'
+import { AssayError } from '../../services/shared/errors.ts'
+import { type Control, innerTopics, topics } from '../../services/shared/events.ts'
+import { checkSettings, createTenant, readTenants, type Settings, saveSettings, type Tenant } from '../../services/shared/settings.ts'
+import { print, withBus, withDatabase } from '../local.ts'
 
-type Bus = ReturnType<typeof createBus>
-
-async function withDatabase(work: (database: Database) => Promise<void>): Promise<void> {
-  const database = createDatabase((await localConfig()).sql, { poolSize: 1 })
-  try {
-    await work(database)
-  } finally {
-    await database.stop()
-  }
-}
-
-async function withBus(work: (database: Database, bus: Bus) => Promise<void>): Promise<void> {
-  const config = await localConfig()
-  const database = createDatabase(config.sql, { poolSize: 1 })
-  const bus = createBus(config.kafka, { name: 'assay-tenants', telemetry: createTelemetry('assay', config.logLevel) })
-  try {
-    await bus.start()
-    await work(database, bus)
-  } finally {
-    await bus.stop()
-    await database.stop()
-  }
-}
-
-/** Tells the services at once; without it they would look within 5 seconds. */
+/** Tells whoever listens; the services look into the database every 5 seconds. */
 async function announce(bus: Bus, control: Omit<Control, 'at'>): Promise<void> {
   const event: Control = { ...control, at: new Date().toISOString() }
   await bus.send([{ topic: innerTopics.control, key: topics.control.key(event), value: JSON.stringify(event) }])
@@ -44,10 +18,6 @@ async function findTenant(database: Database, tenant: string): Promise<Tenant> {
   const found = (await readTenants(database)).find((t) => t.tenant === tenant)
   if (!found) throw new AssayError('tenant_unknown', `There is no tenant '${tenant}'; tenants list shows those that there are`)
   return found
-}
-
-const print = (text: string): void => {
-  process.stdout.write(`${text}\n`)
 }
 
 const readSettings = (file: string): object => {
@@ -90,7 +60,7 @@ export function tenantsCommand(): Command {
     .option('--settings <file>', 'JSON with the settings that differ from the defaults')
     .addHelpText('after', '\nExample:\n  npm run assay -- tenants add bank-one --name "Bank One"')
     .action((tenant: string, options: { name?: string; partitions: string; settings?: string }) =>
-      withBus(async (database, bus) => {
+      withBus('assay-tenants', async (database, bus) => {
         const partitions = Number(options.partitions)
         if (!Number.isInteger(partitions) || partitions < 1 || partitions > 1000)
           throw new AssayError('partitions_invalid', `'${options.partitions}' is not a number of partitions from 1 to 1000`)
@@ -132,7 +102,7 @@ export function tenantsCommand(): Command {
     .argument('<value>', 'JSON, or text')
     .addHelpText('after', '\nExample:\n  npm run assay -- tenants set bank-one thresholds.review 0.25')
     .action((tenant: string, setting: string, value: string) =>
-      withBus(async (database, bus) => {
+      withBus('assay-tenants', async (database, bus) => {
         const { settings } = await findTenant(database, tenant)
         const version = await saveSettings(database, tenant, withSetting(settings, setting, value), 'command line')
         await announce(bus, { kind: 'settings', tenant, version })
@@ -140,47 +110,4 @@ export function tenantsCommand(): Command {
       }),
     )
   return tenants
-}
-
-/** `keys add`, `list` and `revoke`. */
-export function keysCommand(): Command {
-  const keys = new Command('keys').description('the API keys with which banks send to the gateway')
-
-  keys
-    .command('add')
-    .description('make a key; it is printed this once only')
-    .argument('<tenant>')
-    .option('--name <name>', 'what it is for', 'command line')
-    .action((tenant: string, options: { name: string }) =>
-      withDatabase(async (database) => print((await addApiKey(database, tenant, options.name)).key)),
-    )
-
-  keys
-    .command('list')
-    .description('list keys, without their secrets')
-    .option('--tenant <tenant>', 'only those of one bank')
-    .option('--json', 'as JSON')
-    .action((options: { tenant?: string; json?: boolean }) =>
-      withDatabase(async (database) => {
-        const all = await listApiKeys(database, options.tenant)
-        if (options.json) return print(JSON.stringify(all))
-        for (const { id, tenant, name, created, revoked } of all)
-          print(
-            `${id} ${tenant.padEnd(32)} since ${new Date(created).toISOString()} ${revoked === null ? '' : `revoked ${new Date(revoked).toISOString()} `}${name}`,
-          )
-        if (all.length === 0) print('none yet; make one with: keys add TENANT')
-      }),
-    )
-
-  keys
-    .command('revoke')
-    .description('end a key for good, within 5 seconds')
-    .argument('<id>', 'the part of the key between its underscores')
-    .action((id: string) =>
-      withDatabase(async (database) => {
-        await revokeApiKey(database, id)
-        print(`${id} is revoked`)
-      }),
-    )
-  return keys
 }

@@ -1,20 +1,10 @@
-/** `users`: who may log in to the console. */
+/** `npm run assay -- users`: who may log in to the console. */
 import { Command, Option } from 'commander'
-import { inventPassword } from '../services/console/passwords.ts'
-import { addUser, listUsers, type Role, roles, setPassword } from '../services/console/users.ts'
-import { createDatabase, type Database } from '../services/shared/database.ts'
-import { localConfig } from './local.ts'
+import { inventPassword } from '../../services/console/passwords.ts'
+import { addUser, listUsers, type Role, roles, setPassword } from '../../services/console/users.ts'
+import { print, withDatabase } from '../local.ts'
 
 type Given = { passwordStdin?: boolean }
-
-async function withDatabase(work: (database: Database) => Promise<void>): Promise<void> {
-  const database = createDatabase((await localConfig()).sql, { poolSize: 1 })
-  try {
-    await work(database)
-  } finally {
-    await database.stop()
-  }
-}
 
 /** The first line of standard input, or an invented password, which is then shown once. Never an argument: those are in the process list. */
 async function passwordOf({ passwordStdin }: Given): Promise<{ password: string; said: string }> {
@@ -52,15 +42,12 @@ export function usersCommand(): Command {
     .action((options: { json?: boolean }) =>
       withDatabase(async (database) => {
         const all = await listUsers(database)
-        if (options.json) {
-          process.stdout.write(`${JSON.stringify(all)}\n`)
-          return
-        }
+        if (options.json) return print(JSON.stringify(all))
         for (const { name, role, tenant, created } of all)
-          process.stdout.write(
-            `${name.padEnd(24)} ${role.padEnd(8)} ${(tenant ?? 'all banks').padEnd(32)} since ${new Date(Number(created)).toISOString()}\n`,
+          print(
+            `${name.padEnd(24)} ${role.padEnd(8)} ${(tenant ?? 'all banks').padEnd(32)} since ${new Date(Number(created)).toISOString()}`,
           )
-        if (all.length === 0) process.stdout.write('nobody yet; add somebody with: users add NAME\n')
+        if (all.length === 0) print('nobody yet; add somebody with: users add NAME')
       }),
     )
 
