@@ -173,6 +173,12 @@ export function createIntake(options: Options): Intake {
     wake()
   }
 
+  /** Notes which topics are gone; when Kafka does not say, the next joining asks again. */
+  const lookFor = async (topicNames: readonly string[]) => {
+    const there = new Set(await (await bus.admin()).listTopics())
+    gone = topicNames.filter((topicName) => !there.has(topicName))
+  }
+
   const self: Intake = {
     async start(tenants) {
       stopped = false
@@ -196,10 +202,9 @@ export function createIntake(options: Options): Intake {
         // An offset that is not committed makes the next owner publish again, which readers are prepared for.
         (error) => telemetry.logger.warn({ reason: messageOf(error) }, 'Kafka did not take the offsets'),
       )
-      made.on(made.events.GROUP_JOIN, async ({ payload }) => {
+      made.on(made.events.GROUP_JOIN, ({ payload }) => {
         assign(byTopic, payload.memberAssignment as Record<string, number[]>)
-        const there = new Set(await (await bus.admin()).listTopics())
-        gone = [...byTopic.keys()].filter((topicName) => !there.has(topicName))
+        lookFor([...byTopic.keys()]).catch(() => undefined)
       })
       made.on(made.events.REBALANCING, () => {
         joined = false
