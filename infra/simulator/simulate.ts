@@ -18,9 +18,12 @@
 import type { Label, Outcome, Party, Transaction } from '../../services/shared/events.ts'
 import { createAgenda } from './agenda.ts'
 import { type FraudKind, fraudKinds, fraudWeights, planFraud, type Strike, strikesPerPlan } from './frauds.ts'
+import { iso } from './iso.ts'
+import { partiesOf, paymentOf, transferOf } from './messages.ts'
 import { type Customer, createCustomer } from './people.ts'
 import { createRandom } from './random.ts'
-import { activityOfHour, buy, nextPayment, type Purchase } from './spending.ts'
+import { buy, nextPayment, type Purchase } from './spending.ts'
+import { timetable } from './timetable.ts'
 import { categories, cities, createMerchants } from './world.ts'
 
 export type SimulatedEvent = { at: number; resend?: true; fraud?: FraudKind } & (
@@ -35,47 +38,20 @@ export type SimulateOptions = {
   tenant: string
   /** Distinct transactions. */
   transactions: number
-  customers?: number
+  customers?: number | undefined
   merchants?: number
   /** When it begins, in milliseconds; without it, so that it ends shortly before now. */
-  start?: number
+  start?: number | undefined
   /** Days over which the transactions are spread; by itself, what the customers' habits come to. */
-  days?: number
+  days?: number | undefined
   /** Share of transactions that is sent twice. */
   resends?: number
   fraudRate?: number
   /** For a stream that is sent as it happens, so many transactions a second from `start` on. */
-  live?: { rate: number }
+  live?: { rate: number } | undefined
 }
 
-const hour = 3_600_000
-const day = 24 * hour
-const iso = (time: number) => new Date(time).toISOString()
-
-/** Begin, end and the factor on everyone's pace, so that the transactions come out in time with a little to spare. */
-function timetable(options: SimulateOptions, perDay: number): { start: number; end: number; haste: number } {
-  const { transactions, live } = options
-  const needed = (transactions * 1.02 + 4 * Math.sqrt(transactions)) / perDay
-  const now = Date.now()
-  if (live) {
-    const start = options.start ?? now
-    return { start, end: start + (transactions / live.rate) * 1040 + 1000, haste: (live.rate * 86_400) / perDay }
-  }
-  if (options.days !== undefined) {
-    const start = options.start ?? now - options.days * day
-    const end = start + options.days * day
-    let activity = 0
-    for (let at = start; at < end; at += hour) activity += activityOfHour(at) * Math.min(1, (end - at) / hour)
-    return { start, end, haste: needed / activity }
-  }
-  let [start, end, activity] = [options.start ?? now, options.start ?? now, 0]
-  while (activity < needed) {
-    if (options.start === undefined) start -= hour
-    activity += activityOfHour(options.start === undefined ? start : end)
-    if (options.start !== undefined) end += hour
-  }
-  return { start, end, haste: 1 }
-}
+const day = 86_400_000
 
 type Scheduled =
   | { kind: 'payment'; customer: Customer }
@@ -111,84 +87,14 @@ export function* simulate(options: SimulateOptions): Generator<SimulatedEvent> {
   let made = 0
 
   for (const c of customers) {
-    const { country, zone } = cities[c.city]
-    const validFrom = iso(c.opened)
-    yield {
-      topic: 'parties',
-      at: start,
-      event: {
-        tenant,
-        customer: c.id,
-        validFrom,
-        home: { lat: c.lat, lon: c.lon },
-        country,
-        zone,
-        opened: validFrom,
-        limit: c.limit,
-        currency: 'EUR',
-      },
-    }
-    for (const [instrument, type] of [
-      [c.card, 'card'],
-      [c.account, 'account'],
-    ] as const)
-      yield { topic: 'parties', at: start, event: { tenant, customer: c.id, instrument, type, validFrom, opened: validFrom } }
+    for (const event of partiesOf(tenant, c)) yield { topic: 'parties', at: start, event }
     agenda.push(nextPayment(random, c, start, steady), { kind: 'payment', customer: c })
   }
   if (fraudRate > 0) agenda.push(start + random.exponential() * campaignGap, { kind: 'campaign' })
 
   const idOf = () => `t${seed.toString(36)}-${(made++).toString(36)}`
-  const atMerchant = (c: Customer, { merchant, amount, channel }: Purchase, time: number): Transaction => {
-    const { country, currency } = cities[merchant.city]
-    const remote = channel === 'ecommerce'
-    const entryMode = remote
-      ? 'ecommerce'
-      : random.chance(0.03)
-        ? 'magstripe'
-        : channel === 'atm'
-          ? 'chip'
-          : random.chance(0.75)
-            ? 'contactless'
-            : 'chip'
-    return {
-      id: idOf(),
-      tenant,
-      kind: 'authorization',
-      instrument: c.card,
-      last4: c.last4,
-      customer: c.id,
-      direction: 'debit',
-      counterparty: merchant.id,
-      counterpartyName: merchant.name,
-      category: categories[merchant.category].code,
-      amount,
-      currency,
-      time: iso(time),
-      entryMode,
-      channel,
-      ...(remote
-        ? { device: random.chance(0.06) ? `d${random.int(2 ** 30).toString(36)}` : random.pick(c.devices), ip: c.ip }
-        : { place: { lat: merchant.lat, lon: merchant.lon } }),
-      country,
-    }
-  }
-  const transfer = (c: Customer, cents: number, time: number): Transaction => ({
-    id: idOf(),
-    tenant,
-    kind: 'transfer',
-    instrument: c.account,
-    customer: c.id,
-    direction: 'debit',
-    counterparty: random.chance(0.15) ? `acct-${random.int(2 ** 30).toString(36)}` : `${c.account}-${random.int(4)}`,
-    amount: cents,
-    currency: 'EUR',
-    time: iso(time),
-    channel: random.chance(0.7) ? 'mobile' : 'online',
-    device: random.pick(c.devices),
-    ip: c.ip,
-    country: cities[c.city].country,
-  })
-
+  const payment = (c: Customer, purchase: Purchase, time: number) => paymentOf(random, tenant, idOf(), c, purchase, time)
+  const transfer = (c: Customer, cents: number, time: number) => transferOf(random, tenant, idOf(), c, cents, time)
   const incoming = (sent: Transaction): Transaction => (random.chance(0.3) ? { ...sent, direction: 'credit' } : sent)
   const later = (event: SimulatedEvent) => {
     if (event.at < end) agenda.push(event.at, { kind: 'emit', event })
@@ -243,7 +149,7 @@ export function* simulate(options: SimulateOptions): Generator<SimulatedEvent> {
       const moves = random.chance(0.05)
       const event = moves
         ? incoming(transfer(c, Math.max(100, Math.round(random.logNormal(14_000, 1.2) * c.means)), time))
-        : atMerchant(c, buy(random, c, merchants, near, time), time)
+        : payment(c, buy(random, c, merchants, near, time), time)
       if (!moves && random.chance(0.012)) agenda.push(time + random.between(0.1, 8) * aDay, { kind: 'refund', of: event, customer: c })
       yield* emit(event, time, undefined)
     } else if (due.kind === 'refund') {
@@ -256,7 +162,7 @@ export function* simulate(options: SimulateOptions): Generator<SimulatedEvent> {
       for (const strike of planFraud(fraud, world)) agenda.push(time + strike.after * unfolding, { kind: 'strike', strike, fraud })
     } else {
       const { customer, overrides, purchase, transfer: cents } = due.strike
-      const made = purchase ? atMerchant(customer, purchase, time) : transfer(customer, cents ?? 100, time)
+      const made = purchase ? payment(customer, purchase, time) : transfer(customer, cents ?? 100, time)
       yield* emit({ ...made, ...overrides }, time, due.fraud)
     }
   }

@@ -1,7 +1,9 @@
 /** The simulated bank: valid, in order, repeatable, honest. */
+import fc from 'fast-check'
 import { Compile } from 'typebox/compile'
 import { expect, test } from 'vitest'
 import { fraudKinds } from '../../infra/simulator/frauds.ts'
+import { iso } from '../../infra/simulator/iso.ts'
 import { type SimulatedEvent, type SimulateOptions, simulate } from '../../infra/simulator/simulate.ts'
 import { topics } from '../../services/shared/events.ts'
 import { areaUnderCurve, logisticRegression, rawFields } from '../helpers/logistic.ts'
@@ -95,4 +97,13 @@ test('A logistic regression on the raw fields is of some use and stays far from 
   process.stderr.write(`AUC of a logistic regression on raw fields: ${auc.toFixed(3)}\n`)
   expect(auc).toBeGreaterThan(0.6)
   expect(auc).toBeLessThan(0.93)
+})
+
+test('Times are written as Date writes them, before 1970 too', () => {
+  const times = fc.integer({ min: -4e12, max: 4e12 })
+  fc.assert(
+    fc.property(times, fc.integer({ min: 0, max: 200_000 }), (a, near) => {
+      for (const time of [a, a + near, a]) expect(iso(time)).toBe(new Date(time).toISOString())
+    }),
+  )
 })
