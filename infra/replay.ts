@@ -1,19 +1,20 @@
 /** `npm run assay -- replay`: a bank's file of transactions, played into Assay. */
-import { createWriteStream, readFileSync, type WriteStream } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
-import { finished } from 'node:stream/promises'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { createBus } from '../services/shared/bus.ts'
 import { maskCardNumbersInText } from '../services/shared/card-numbers.ts'
 import { createDatabase } from '../services/shared/database.ts'
 import { AssayError, messageOf } from '../services/shared/errors.ts'
-import { readTenants } from '../services/shared/settings.ts'
 import { createTelemetry } from '../services/shared/telemetry.ts'
 import { localConfig } from './local.ts'
+import { createProgressLine } from './progress-line.ts'
 import { checkMap, type ReplayMap } from './replay/map.ts'
 import { type Figures, play, type Reject } from './replay/play.ts'
 import { rowsOf } from './replay/rows.ts'
 import { gatewayTarget, kafkaTarget, type Target } from './replay/targets.ts'
+import { findTenant } from './tenants.ts'
+import { createTextFile, type TextFile } from './text-file.ts'
 
 type Options = {
   map: string
@@ -37,23 +38,14 @@ export function readMap(path: string): ReplayMap {
 
 /** Writes rejects as NDJSON, card numbers masked; the file is made with the first. */
 export function createRejects(path: string) {
-  let file: WriteStream | undefined
-  let failure: Error | undefined
+  let file: TextFile | undefined
   return {
     async write({ line, reasons, row }: Reject) {
-      if (!file) {
-        file = createWriteStream(path)
-        file.on('error', (error) => {
-          failure = error
-        })
-      }
-      if (failure) throw failure
-      const text = maskCardNumbersInText(JSON.stringify({ line, reasons, row }))
-      if (!file.write(`${text}\n`)) await new Promise<void>((resolve) => file?.once('drain', resolve).once('error', () => resolve()))
+      file ??= createTextFile(path)
+      await file.write(`${maskCardNumbersInText(JSON.stringify({ line, reasons, row }))}\n`)
     },
     async end() {
-      if (failure) throw failure
-      if (file) await finished(file.end())
+      await file?.end()
     },
   }
 }
@@ -68,12 +60,7 @@ async function withTarget<T>(options: Options, work: (target: Target) => Promise
   const database = createDatabase(config.sql, { poolSize: 1 })
   const bus = createBus(config.kafka, { name: 'assay-replay', telemetry: createTelemetry('assay', config.logLevel) })
   try {
-    const bank = (await readTenants(database)).find(({ tenant }) => tenant === options.tenant)
-    if (!bank)
-      throw new AssayError(
-        'tenant_unknown',
-        `There is no tenant '${options.tenant}'; add it with: npm run assay -- tenants add ${options.tenant}`,
-      )
+    const bank = await findTenant(database, options.tenant)
     await bus.start()
     return await work(kafkaTarget(bus, { tenant: bank.tenant, settings: bank.settings, tokenKey: config.tokenKey }))
   } finally {
@@ -82,28 +69,13 @@ async function withTarget<T>(options: Options, work: (target: Target) => Promise
   }
 }
 
-/** One line that is written over, where there is a terminal. */
-function createProgress(): { report(figures: Figures): void; end(): void } {
-  let shown = 0
-  const began = Date.now()
-  if (!process.stderr.isTTY) return { report: () => undefined, end: () => undefined }
-  return {
-    report({ read, sent, rejected }) {
-      if (Date.now() - shown < 200) return
-      shown = Date.now()
-      const rate = Math.round(sent / Math.max(0.001, (shown - began) / 1000))
-      process.stderr.write(`\r\u001B[K${read} read, ${sent} sent, ${rejected} rejected, ${rate}/s`)
-    },
-    end: () => void process.stderr.write('\r\u001B[K'),
-  }
-}
-
 async function replay(file: string, options: Options): Promise<void> {
   const map = readMap(options.map)
   const path = options.rejects ?? `${basename(file)}.rejects.ndjson`
   const rejects = createRejects(path)
-  const progress = createProgress()
+  const progress = createProgressLine()
   const began = Date.now()
+  const seconds = () => Math.round((Date.now() - began) / 100) / 10
   await withTarget(options, async (target) => {
     let figures: Figures
     try {
@@ -114,18 +86,18 @@ async function replay(file: string, options: Options): Promise<void> {
         reject: rejects.write,
         limit: options.limit,
         speed: options.speed,
-        report: progress.report,
+        report: ({ read, sent, rejected }) =>
+          progress.show(() => `${read} read, ${sent} sent, ${rejected} rejected, ${Math.round(sent / Math.max(0.001, seconds()))}/s`),
       })
     } finally {
       progress.end()
       await rejects.end()
     }
-    const seconds = Math.round((Date.now() - began) / 100) / 10
     for (const note of target.notes()) process.stderr.write(`${note}\n`)
-    if (options.json) process.stdout.write(`${JSON.stringify({ ...figures, seconds })}\n`)
+    if (options.json) process.stdout.write(`${JSON.stringify({ ...figures, seconds: seconds() })}\n`)
     else
       process.stdout.write(
-        `${figures.read} rows read = ${figures.sent} sent + ${figures.rejected} rejected, ${figures.labels} labels sent, in ${seconds} s` +
+        `${figures.read} rows read = ${figures.sent} sent + ${figures.rejected} rejected, ${figures.labels} labels sent, in ${seconds()} s` +
           `${figures.rejected + figures.labelsRejected > 0 ? `; ${path} says why` : ''}\n`,
       )
   })

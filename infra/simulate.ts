@@ -1,14 +1,13 @@
 /** `npm run assay -- simulate`: plays a simulated bank to a file, to Kafka or to the gateway. */
-import { once } from 'node:events'
-import { createWriteStream } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { createBus } from '../services/shared/bus.ts'
 import { AssayError } from '../services/shared/errors.ts'
-import { tenantTopic, topics } from '../services/shared/events.ts'
-import { createTelemetry } from '../services/shared/telemetry.ts'
+import type { Transaction } from '../services/shared/events.ts'
 import { localConfig } from './local.ts'
+import { createProgressLine } from './progress-line.ts'
 import { type SimulatedEvent, simulate } from './simulator/simulate.ts'
+import { csvSink, gatewaySink, kafkaSink, ndjsonSink, type Sink } from './simulator/sinks.ts'
+import { createTextFile } from './text-file.ts'
 
 type Options = {
   to: 'file' | 'kafka' | 'gateway'
@@ -24,18 +23,21 @@ type Options = {
   fraudRate: number
   rate?: number
   truth?: string
-  gateway: string
+  url?: string
   key?: string
   json?: boolean
 }
 
-type Sink = { send(events: readonly SimulatedEvent[]): Promise<void>; end(): Promise<void> }
+const batchSize = 1000
 
-const number = (text: string) => {
+const numberThat = (is: string, fits: (value: number) => boolean) => (text: string) => {
   const value = Number(text)
-  if (text.trim() === '' || !(value >= 0)) throw new InvalidArgumentError('It is not a number of 0 or more.')
+  if (text.trim() === '' || !fits(value)) throw new InvalidArgumentError(`It is not ${is}.`)
   return value
 }
+const whole = numberThat('a whole number', (n) => Number.isSafeInteger(n) && n >= 0)
+const positive = numberThat('a number above 0', (n) => n > 0 && n < Number.POSITIVE_INFINITY)
+const share = numberThat('a share between 0 and 1', (n) => n >= 0 && n <= 1)
 
 const instant = (text: string) => {
   const value = Date.parse(text)
@@ -43,157 +45,60 @@ const instant = (text: string) => {
   return value
 }
 
-const columns = [
-  'id',
-  'kind',
-  'originalId',
-  'instrument',
-  'last4',
-  'customer',
-  'direction',
-  'counterparty',
-  'counterpartyName',
-  'category',
-  'amount',
-  'currency',
-  'time',
-  'entryMode',
-  'channel',
-  'device',
-  'ip',
-  'country',
-] as const
-const cell = (value: unknown) =>
-  value === undefined ? '' : /[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value)
-
-/** Transactions as CSV, or everything as NDJSON with its topic. The file is written as fast as the disk takes it. */
-function fileSink(path: string, format: Options['format']): Sink {
-  const stream = path === '-' ? process.stdout : createWriteStream(path)
-  let failed: Error | undefined
-  stream.on('error', (error) => {
-    failed = error
-  })
-  let text = format === 'csv' ? `${columns.join(',')},lat,lon\n` : ''
-  return {
-    async send(events) {
-      for (const { topic, event } of events) {
-        if (format === 'ndjson') text += `${JSON.stringify({ topic, event })}\n`
-        else if (topic === 'transactions')
-          text += `${columns.map((c) => cell(event[c])).join(',')},${event.place?.lat ?? ''},${event.place?.lon ?? ''}\n`
-      }
-      if (failed) throw new AssayError('file_not_written', `${path} could not be written: ${failed.message}`)
-      const room = stream.write(text)
-      text = ''
-      if (!room) await once(stream, 'drain')
-    },
-    async end() {
-      if (path !== '-') await new Promise<void>((resolve) => stream.end(resolve))
-    },
-  }
-}
-
-async function kafkaSink(): Promise<Sink> {
-  const config = await localConfig()
-  const bus = createBus(config.kafka, { name: 'assay-simulate', telemetry: createTelemetry('assay', config.logLevel) })
-  await bus.start()
-  return {
-    send: (events) =>
-      bus.send(
-        events.map(({ topic, event }) => ({
-          topic: tenantTopic(event.tenant, topic),
-          key: (topics[topic].key as (e: unknown) => string)(event),
-          value: JSON.stringify(event),
-        })),
-      ),
-    end: () => bus.stop(),
-  }
-}
-
-/** Events go to the gateway's paths in their order, as NDJSON; the first line that it did not take ends the play. */
-function gatewaySink(address: string, key: string): Sink {
-  const post = async (topic: string, events: readonly SimulatedEvent[]) => {
-    const response = await fetch(`${address}/v1/${topic}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/x-ndjson', authorization: `Bearer ${key}` },
-      body: events.map((e) => `${JSON.stringify(e.event)}\n`).join(''),
-    })
-    const answer = await response.text()
-    const wrong = response.ok ? answer.split('\n').find((line) => /"status":"(refused|not_taken)"/.test(line)) : answer
-    if (wrong !== undefined)
-      throw new AssayError('gateway_refused', `the gateway answered ${response.status} to ${topic}: ${wrong.slice(0, 500)}`)
-  }
-  return {
-    async send(events) {
-      for (let from = 0; from < events.length; ) {
-        let to = from
-        while (to < events.length && events[to].topic === events[from].topic) to++
-        await post(events[from].topic, events.slice(from, to))
-        from = to
-      }
-    },
-    end: () => Promise.resolve(),
-  }
-}
-
 async function sinkOf(o: Options): Promise<Sink> {
-  if (o.to === 'kafka') return kafkaSink()
-  if (o.to === 'gateway') {
-    if (!o.key) throw new AssayError('key_missing', '--to gateway needs --key, an API key of the tenant: npm run assay -- keys add --help')
-    return gatewaySink(o.gateway, o.key)
+  if (o.to === 'file') {
+    if (!o.out) throw new AssayError('out_missing', '--to file needs --out, the file to write (- for standard output)')
+    return o.format === 'csv' ? csvSink(o.out) : ndjsonSink(o.out)
   }
-  if (!o.out) throw new AssayError('out_missing', '--to file needs --out, the file to write (- for standard output)')
-  return fileSink(o.out, o.format)
+  const config = await localConfig()
+  if (o.to === 'kafka') return kafkaSink(config, o.tenant)
+  if (!o.key) throw new AssayError('key_missing', `Set ASSAY_API_KEY to a key of the bank: npm run assay -- keys add ${o.tenant}`)
+  return gatewaySink(o.url ?? `http://${config.host}:${config.gatewayPort}`, o.key)
 }
 
 async function run(o: Options): Promise<void> {
-  const sink = await sinkOf(o)
-  const truth = o.truth ? createWriteStream(o.truth) : undefined
+  const { seed, tenant, transactions, customers, days, start, resends, fraudRate } = o
+  const live = o.to !== 'file' && o.rate ? { rate: o.rate } : undefined
   const counts: Record<string, number> = { transactions: 0, resends: 0, frauds: 0, outcomes: 0, parties: 0, labels: 0 }
   const began = Date.now()
-  let said = began
+  const seconds = () => (Date.now() - began) / 1000
+  const perSecond = () => Math.round(counts.transactions / Math.max(0.001, seconds()))
+  const progress = createProgressLine()
+  const sink = await sinkOf(o)
+  const truth = o.truth ? createTextFile(o.truth) : undefined
   let batch: SimulatedEvent[] = []
   const flush = async () => {
-    if (batch.length === 0) return
     await sink.send(batch)
+    await truth?.write(
+      batch.map((e) => (e.fraud ? `${JSON.stringify({ id: (e.event as Transaction).id, fraud: e.fraud })}\n` : '')).join(''),
+    )
     batch = []
-    if (Date.now() - said < 2000) return
-    said = Date.now()
-    process.stderr.write(`${counts.transactions} of ${o.transactions} transactions\n`)
+    progress.show(() => `${counts.transactions} of ${transactions} transactions, ${perSecond()}/s`)
   }
-  const { seed, tenant, transactions, resends, fraudRate } = o
-  const live = o.to !== 'file' && o.rate ? { rate: o.rate } : undefined
-  for (const event of simulate({
-    seed,
-    tenant,
-    transactions,
-    resends,
-    fraudRate,
-    ...(o.customers ? { customers: o.customers } : {}),
-    ...(o.days ? { days: o.days } : {}),
-    ...(o.start ? { start: o.start } : {}),
-    ...(live ? { live } : {}),
-  })) {
-    if (live && event.at > Date.now()) {
-      await flush()
-      await setTimeout(event.at - Date.now())
+  try {
+    for (const event of simulate({ seed, tenant, transactions, customers, days, start, resends, fraudRate, live })) {
+      if (live && event.at > Date.now()) {
+        if (batch.length > 0) await flush()
+        await setTimeout(event.at - Date.now())
+      }
+      batch.push(event)
+      counts[event.topic === 'transactions' && event.resend ? 'resends' : event.topic]++
+      if (event.fraud) counts.frauds++
+      if (batch.length >= batchSize) await flush()
     }
-    batch.push(event)
-    counts[event.topic === 'transactions' && event.resend ? 'resends' : event.topic]++
-    if (event.fraud) {
-      counts.frauds++
-      truth?.write(`${JSON.stringify({ id: (event.event as { id: string }).id, fraud: event.fraud })}\n`)
+    await flush()
+  } finally {
+    progress.end()
+    try {
+      await sink.end()
+    } finally {
+      await truth?.end()
     }
-    if (batch.length >= 1000) await flush()
   }
-  await flush()
-  await sink.end()
-  await new Promise<void>((resolve) => (truth ? truth.end(resolve) : resolve()))
-  const seconds = (Date.now() - began) / 1000
-  const summary = { ...counts, seconds, perSecond: Math.round(counts.transactions / seconds) }
   process.stderr.write(
     o.json
-      ? `${JSON.stringify(summary)}\n`
-      : `${counts.transactions} transactions, ${counts.frauds} of them fraud, and ${counts.resends} resends in ${seconds.toFixed(1)} s (${summary.perSecond}/s)\n`,
+      ? `${JSON.stringify({ ...counts, seconds: seconds(), perSecond: perSecond() })}\n`
+      : `${counts.transactions} transactions, ${counts.frauds} of them fraud, and ${counts.resends} resends in ${seconds().toFixed(1)} s (${perSecond()}/s)\n`,
   )
 }
 
@@ -209,16 +114,20 @@ export const simulateCommand = (): Command =>
     )
     .option('--truth <file>', 'NDJSON of the ids that are fraud, and of what kind')
     .option('--tenant <tenant>', 'the bank', 'demo-bank')
-    .option('--seed <number>', 'seed; the same gives the same bank', number, 1)
-    .option('--transactions <number>', 'distinct transactions', number, 10_000)
-    .option('--customers <number>', 'customers (default: a twelfth of the transactions)', number)
-    .option('--days <number>', 'days over which they are spread (default: as the habits come)', number)
-    .option('--resends <share>', 'share that is sent twice', number, 0.01)
-    .option('--fraud-rate <share>', 'share that is fraud', number, 0.005)
+    .option('--seed <number>', 'seed; the same gives the same bank', whole, 1)
+    .option('--transactions <number>', 'distinct transactions', whole, 10_000)
+    .option('--customers <number>', 'customers (default: a twelfth of the transactions)', whole)
+    .option('--days <number>', 'days over which they are spread (default: as the habits come)', positive)
+    .option('--resends <share>', 'share that is sent twice', share, 0.01)
+    .option('--fraud-rate <share>', 'share that is fraud', share, 0.005)
     .option('--start <time>', 'when it begins (default: so that it ends now)', instant)
-    .option('--rate <number>', 'to Kafka or the gateway: transactions a second, with times of now (default: as fast as it can)', number)
-    .option('--gateway <url>', 'address of the gateway', 'http://127.0.0.1:8400')
-    .option('--key <key>', 'API key for the gateway')
+    .option(
+      '--rate <number>',
+      'to Kafka or the gateway: transactions a second, with times of now, into which everyone’s habits are pressed (default: as fast as it can)',
+      positive,
+    )
+    .option('--url <url>', 'the gateway, if it is not the local one')
+    .addOption(new Option('--key <key>', 'API key of the bank, for the gateway').env('ASSAY_API_KEY'))
     .option('--json', 'print the summary as JSON')
     .addHelpText(
       'after',
@@ -226,6 +135,13 @@ export const simulateCommand = (): Command =>
 Examples:
   npm run assay -- simulate --out bank.ndjson --transactions 100000
   npm run assay -- simulate --out bank.csv --format csv --truth frauds.ndjson --seed 7
-  npm run assay -- simulate --to kafka --tenant demo-bank --seed 7 --rate 200`,
+  npm run -s assay -- simulate --out - | head
+  npm run assay -- simulate --to kafka --tenant demo-bank --seed 7 --rate 200
+  ASSAY_API_KEY=assay_... npm run assay -- simulate --to gateway --rate 50`,
     )
-    .action(run)
+    .action((options: Options) =>
+      run(options).catch((error: unknown) => {
+        // Whoever read standard output has what it wanted, as with any pipe into head.
+        if (!(error instanceof AssayError && error.code === 'reader_gone')) throw error
+      }),
+    )

@@ -14,9 +14,10 @@ async function announce(bus: Bus, control: Omit<Control, 'at'>): Promise<void> {
   await bus.send([{ topic: innerTopics.control, key: topics.control.key(event), value: JSON.stringify(event) }])
 }
 
-async function findTenant(database: Database, tenant: string): Promise<Tenant> {
+/** The bank of this name, or rejects with `tenant_unknown`. */
+export async function findTenant(database: Database, tenant: string): Promise<Tenant> {
   const found = (await readTenants(database)).find((t) => t.tenant === tenant)
-  if (!found) throw new AssayError('tenant_unknown', `There is no tenant '${tenant}'; tenants list shows those that there are`)
+  if (!found) throw new AssayError('tenant_unknown', `There is no tenant '${tenant}'; add it with: npm run assay -- tenants add ${tenant}`)
   return found
 }
 

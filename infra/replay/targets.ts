@@ -1,10 +1,9 @@
 /** Where a replay sends to: a bank's topics in Kafka, or the gateway. */
 import kafkajs from 'kafkajs'
 import { type Bank, prepare } from '../../services/gateway/prepare.ts'
-import type { LineAnswer } from '../../services/gateway/stream.ts'
 import type { Bus, Outgoing } from '../../services/shared/bus.ts'
-import { AssayError } from '../../services/shared/errors.ts'
 import { type TenantTopic, tenantTopic } from '../../services/shared/events.ts'
+import { postLines } from '../gateway-lines.ts'
 
 /** An event of a row: `time` is when it happened or was known, in milliseconds. */
 export type Item = { topic: 'transactions' | 'labels'; fields: Record<string, unknown>; time: number }
@@ -32,7 +31,7 @@ function createRetention(bus: Bus, tenant: string) {
     if (time >= (oldest.get(topic) ?? Number.POSITIVE_INFINITY)) return
     const entries = await read(topic)
     const now = Number(entries.find((e) => e.configName === 'retention.ms')?.configValue ?? -1)
-    const needed = Date.now() - time + 14 * day
+    const needed = Math.ceil((Date.now() - time) / day + 14) * day
     if (now !== -1 && now < needed) {
       // Kafka takes the list for the whole truth, so what the topic had is said again.
       const own = entries.filter((e) => !e.isDefault && !e.readOnly && e.configName !== 'retention.ms')
@@ -45,9 +44,7 @@ function createRetention(bus: Bus, tenant: string) {
         validateOnly: false,
         resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configEntries }],
       })
-      notes.push(
-        `${topic} now keeps records for ${Math.ceil(needed / day)} days, so that Kafka does not delete old ones before they are decided`,
-      )
+      notes.push(`${topic} now keeps records for ${needed / day} days, so that Kafka does not delete old ones before they are decided`)
     }
     oldest.set(topic, now === -1 ? Number.NEGATIVE_INFINITY : time)
   }
@@ -84,27 +81,6 @@ export function kafkaTarget(bus: Bus, bank: Bank): Target {
 
 /** Sends through the gateway, as streams of lines; what it refuses comes back with its reasons. */
 export function gatewayTarget(url: string, key: string): Target {
-  const post = async (topic: Item['topic'], items: readonly Item[]): Promise<Sent> => {
-    const response = await fetch(`${url}/v1/${topic}`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/x-ndjson' },
-      body: items.map(({ fields }) => JSON.stringify(fields)).join('\n'),
-    })
-    const text = await response.text()
-    if (response.status !== 200) throw new AssayError('gateway_refused', `The gateway answered ${response.status}: ${text.slice(0, 500)}`)
-    const answers = text
-      .trimEnd()
-      .split('\n')
-      .slice(0, -1)
-      .map((line) => JSON.parse(line) as LineAnswer)
-    const lost = answers.find(({ status }) => status === 'not_taken')
-    if (lost || answers.length !== items.length)
-      throw new AssayError(
-        'kafka_away',
-        `The gateway has not taken in ${lost?.id ?? 'all that was sent'}, since Kafka is away; run the same again later`,
-      )
-    return answers.map(({ faults }) => faults?.map(({ path, fault }) => `${path || '/'} ${fault}`))
-  }
   return {
     notes: () => [],
     async send(items) {
@@ -112,12 +88,14 @@ export function gatewayTarget(url: string, key: string): Target {
       for (const topic of ['transactions', 'labels'] as const) {
         const places = items.flatMap((item, i) => (item.topic === topic ? [i] : []))
         if (places.length === 0) continue
-        const answers = await post(
+        const answers = await postLines(
+          url,
+          key,
           topic,
-          places.map((i) => items[i]),
+          places.map((i) => items[i].fields),
         )
         places.forEach((place, i) => {
-          sent[place] = answers[i]
+          sent[place] = answers[i].faults?.map(({ path, fault }) => `${path || '/'} ${fault}`)
         })
       }
       return sent
