@@ -1,50 +1,59 @@
 /** A text file that says when it could not be written. */
 import { once } from 'node:events'
-import { createWriteStream } from 'node:fs'
-import { finished } from 'node:stream/promises'
+import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { AssayError, messageOf } from '../services/shared/errors.ts'
 
 export type TextFile = {
   /** Resolves when there is room for more. */
   write(text: string): Promise<void>
-  /** Resolves when all is in the file. */
+  /** Resolves when all is written. */
   end(): Promise<void>
 }
 
-/**
- * Opens a file to be written from its beginning, or standard output for `-`. Both functions reject with `file_not_written`, or with
- * `reader_gone` where whoever read standard output has ended, such as head.
- */
-export function createTextFile(path: string): TextFile {
-  const standard = path === '-'
-  // Megabytes wait for the disk before the caller does, so that both work at once.
-  const stream = standard ? process.stdout : createWriteStream(path, { highWaterMark: 4 << 20 })
+const notWritten = (name: string, cause: unknown) =>
+  new AssayError('file_not_written', `${name} could not be written: ${messageOf(cause)}`, { cause })
+
+/** Whoever read standard output may have had enough, such as head. */
+function standardOutput(): TextFile {
+  const stream = process.stdout
   let failure: AssayError | undefined
   const onError = (error: NodeJS.ErrnoException) => {
     failure ??=
-      standard && error.code === 'EPIPE'
+      error.code === 'EPIPE'
         ? new AssayError('reader_gone', 'Nobody reads standard output any more', { cause: error })
-        : new AssayError('file_not_written', `${standard ? 'Standard output' : path} could not be written: ${messageOf(error)}`, {
-            cause: error,
-          })
+        : notWritten('Standard output', error)
   }
   stream.on('error', onError)
-  const failed = (error: unknown) => {
-    throw failure ?? error
-  }
   return {
     async write(text) {
+      if (!failure && !stream.write(text)) await once(stream, 'drain').catch(() => undefined)
       if (failure) throw failure
-      if (!stream.write(text)) await once(stream, 'drain').catch(failed)
     },
     async end() {
+      if (!failure) await new Promise<void>((resolve) => stream.write('', () => resolve()))
+      stream.off('error', onError)
       if (failure) throw failure
-      if (!standard) await finished(stream.end()).catch(failed)
-      else {
-        await new Promise<void>((resolve) => stream.write('', () => resolve()))
-        stream.off('error', onError)
-        if (failure) throw failure
-      }
     },
+  }
+}
+
+/**
+ * Opens a file to be written from its beginning, or standard output for `-`. Throws and rejects with `file_not_written`, or with
+ * `reader_gone` where nobody reads standard output any more.
+ */
+export function createTextFile(path: string): TextFile {
+  if (path === '-') return standardOutput()
+  const guarded = <T>(work: () => T): T => {
+    try {
+      return work()
+    } catch (error) {
+      throw notWritten(path, error)
+    }
+  }
+  const file = guarded(() => openSync(path, 'w'))
+  return {
+    // Not handed to another thread: on a busy machine that takes longer than the kernel does to copy it.
+    write: async (text) => guarded(() => writeFileSync(file, text)),
+    end: async () => guarded(() => closeSync(file)),
   }
 }

@@ -3,6 +3,7 @@
  *
  * Who: customers in twelve European cities with a home, a card, an account, devices, a limit, means and tastes, who pay by the rhythm
  * of day and week, travel now and then, mostly go where they always go, sometimes buy something large, get refunds and move money.
+ * Some leave and others open an account: within two months a third are new, and who they are comes when they are.
  * Where: merchants in 18 cities and seven currencies, in fifteen categories with their prices and hours.
  * Fraud: about one transaction in two hundred, of the nine kinds in `frauds.ts`, each a plan that unfolds over minutes to days.
  * The bank: declines or blocks some. Labels arrive days later (median 5, at most 60): 5 % of fraud is never reported, 2 % of the
@@ -54,14 +55,19 @@ export type SimulateOptions = {
 const day = 86_400_000
 
 type Scheduled =
-  | { kind: 'payment'; customer: Customer }
+  /** By whoever is the customer in this place then. */
+  | { kind: 'payment'; place: number }
+  | { kind: 'newcomer'; place: number }
   | { kind: 'campaign' }
   | { kind: 'strike'; strike: Strike; fraud: FraudKind }
   | { kind: 'refund'; of: Transaction; customer: Customer }
   | { kind: 'resend'; event: Transaction }
   | { kind: 'emit'; event: SimulatedEvent }
 
-/** All that happens, in order of arrival: who the customers are first, then transactions, outcomes and labels as they come. */
+/** Part of the customers who leave in 60 days or more, each followed by one who opens an account then. */
+const turnover = 1 / 3
+
+/** All that happens, in order of arrival: who the customers are first, then transactions, outcomes, labels and newcomers as they come. */
 export function* simulate(options: SimulateOptions): Generator<SimulatedEvent> {
   const { seed, tenant, transactions, resends = 0.01, fraudRate = 0.005 } = options
   const random = createRandom(seed)
@@ -86,9 +92,12 @@ export function* simulate(options: SimulateOptions): Generator<SimulatedEvent> {
   const campaignGap = (day * strikesPerPlan) / Math.max(1e-9, perDay * haste * fraudRate)
   let made = 0
 
-  for (const c of customers) {
+  for (const [place, c] of customers.entries()) {
     for (const event of partiesOf(tenant, c)) yield { topic: 'parties', at: start, event }
-    agenda.push(nextPayment(random, c, start, steady), { kind: 'payment', customer: c })
+    agenda.push(nextPayment(random, c, start, steady), { kind: 'payment', place })
+    if (!random.chance(turnover)) continue
+    const at = start + random.between(0, Math.max(60 * aDay, end - start))
+    if (at < end) agenda.push(at, { kind: 'newcomer', place })
   }
   if (fraudRate > 0) agenda.push(start + random.exponential() * campaignGap, { kind: 'campaign' })
 
@@ -144,7 +153,7 @@ export function* simulate(options: SimulateOptions): Generator<SimulatedEvent> {
     // Once all have been made, what follows from them still comes.
     if (made >= transactions) continue
     if (due.kind === 'payment') {
-      const c = due.customer
+      const c = customers[due.place]
       agenda.push(nextPayment(random, c, time, steady), due)
       const moves = random.chance(0.05)
       const event = moves
@@ -152,6 +161,11 @@ export function* simulate(options: SimulateOptions): Generator<SimulatedEvent> {
         : payment(c, buy(random, c, merchants, near, time), time)
       if (!moves && random.chance(0.012)) agenda.push(time + random.between(0.1, 8) * aDay, { kind: 'refund', of: event, customer: c })
       yield* emit(event, time, undefined)
+    } else if (due.kind === 'newcomer') {
+      const drawn = createCustomer(random, time, near)
+      const c = { ...drawn, pace: drawn.pace * haste, opened: time }
+      customers[due.place] = c
+      for (const event of partiesOf(tenant, c)) yield { topic: 'parties', at: time, event }
     } else if (due.kind === 'refund') {
       // Not every till knows which purchase a refund belongs to.
       const originalId = random.chance(0.5) ? { originalId: due.of.id } : {}

@@ -21,9 +21,9 @@ function start(...args: string[]): Promise<{ status: number | null; last: string
 }
 
 test('a newcomer’s command plays a bank and finds every transaction decided once, with alerts, cases and escalations', async () => {
-  const { status, last } = await start('--transactions', '3000', '--exit', '--json', '--seed', '31')
+  const { status, last } = await start('--transactions', '6000', '--exit', '--json', '--seed', '31')
   const result = JSON.parse(last) as Record<string, number>
-  expect(result).toMatchObject({ transactions: 3000, decided: 3000, lost: 0, deadLetters: 0 })
+  expect(result).toMatchObject({ transactions: 6000, decided: 6000, lost: 0, deadLetters: 0 })
   expect(result.duplicates).toBeGreaterThan(0)
   for (const name of ['alerts', 'cases', 'escalations', 'labels']) expect(result[name], name).toBeGreaterThan(0)
   expect(status).toBe(0)

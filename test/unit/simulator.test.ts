@@ -71,6 +71,20 @@ test('Labels come days later, and some of them are wrong', () => {
   expect(wrong.length / labels.length).toBeLessThan(0.2)
 })
 
+test('Over two months about a third of the customers are new, and nobody pays before the bank knows them', () => {
+  const known = new Map<string, number>()
+  const opened: number[] = []
+  for (const e of play({ transactions: 60_000, customers: 900, days: 60 })) {
+    if (e.topic === 'parties' && e.event.instrument === undefined) {
+      known.set(e.event.customer, e.at)
+      if (e.at > start) opened.push(e.at - Date.parse(e.event.opened ?? ''))
+    } else if (e.topic === 'transactions') expect(known.get(e.event.customer as string)).toBeLessThanOrEqual(e.at)
+  }
+  expect(opened.length / known.size).toBeGreaterThan(0.2)
+  expect(opened.length / known.size).toBeLessThan(0.3)
+  expect(new Set(opened)).toEqual(new Set([0]))
+})
+
 test.each([100, 5000, 40_000])('%i transactions played fast end at about now and lie within the days asked for', (transactions) => {
   for (const days of [undefined, 7]) {
     const now = Date.now()
