@@ -18,8 +18,8 @@ export default defineConfig({
     projects: [
       { test: { ...project('unit', 0), testTimeout: 20_000 } },
       { test: { ...project('contract', 0), testTimeout: 20_000 } },
-      // Three files at a time, since they often wait: the servers want the same cores.
-      { test: { ...project('integration', 1), ...servers, maxWorkers: 3, testTimeout: 60_000, hookTimeout: 60_000 } },
+      // Four files at a time, since they often wait: the servers want the same cores.
+      { test: { ...project('integration', 1), ...servers, maxWorkers: 4, testTimeout: 60_000, hookTimeout: 60_000 } },
       { test: { ...project('e2e', 2), ...servers, fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 } },
     ],
   },

@@ -190,7 +190,7 @@ export function createIntake(options: Options): Intake {
         groupId: group,
         partitionAssigners: [coPartitioned as PartitionAssigner],
         minBytes: 1,
-        maxWaitTimeInMs: 20,
+        maxWaitTimeInMs: 100,
         maxBytesPerPartition: 524_288,
         sessionTimeout: 10_000,
         heartbeatInterval: 1000,

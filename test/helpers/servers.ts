@@ -1,7 +1,8 @@
 /** Real servers for a test, each thing with a name of its own and its own clean-up: a database, a bus, a tenant, a configuration. */
 import { randomBytes } from 'node:crypto'
-import { onTestFinished } from 'vitest'
+import { afterAll, onTestFinished } from 'vitest'
 import { migrate } from '../../infra/migrations/migrate.ts'
+import { migrations } from '../../infra/migrations/migrations.ts'
 import { type Bus, createBus } from '../../services/shared/bus.ts'
 import { type Config, readConfig } from '../../services/shared/config.ts'
 import { createDatabase, type Database, ensureDatabase } from '../../services/shared/database.ts'
@@ -28,12 +29,34 @@ export function testConfig(overrides: Record<string, string> = {}): Config {
 
 export const testTelemetry = (): Telemetry => createTelemetry('test', process.env.ASSAY_LOG_LEVEL ?? 'silent')
 
-/** The configuration's database, migrated; dropped when the test is over. Pass `keep` for one that a whole file shares and drops itself. */
+/** Names of migrated databases that are empty again, for the next test of the same file. */
+const free: string[] = []
+const tables = migrations.flatMap(({ name }) => (name.startsWith('table ') ? [name.slice('table '.length)] : []))
+
+afterAll(async () => {
+  for (const name of free.splice(0)) {
+    const config = testConfig()
+    config.sql.database = name
+    await dropDatabase(config, createDatabase(config.sql))
+  }
+})
+
+/**
+ * A migrated database for the configuration, which gets its name; emptied when the test is over, for the next one. Pass `keep` for one that a
+ * whole file shares and drops itself.
+ */
 export async function testDatabase(config: Config, options: { keep?: boolean } = {}): Promise<Database> {
-  await ensureDatabase(config.sql)
+  const emptied = free.pop()
+  if (emptied) config.sql.database = emptied
+  else await ensureDatabase(config.sql)
   const database = createDatabase(config.sql)
-  await migrate(database)
-  if (!options.keep) onTestFinished(() => dropDatabase(config, database))
+  if (!emptied) await migrate(database)
+  if (!options.keep)
+    onTestFinished(async () => {
+      for (const table of tables) await database.execute(`DELETE FROM ${table}`)
+      await database.stop()
+      free.push(config.sql.database)
+    })
   return database
 }
 
