@@ -20,7 +20,7 @@ export default defineConfig({
       { test: { ...project('contract', 0), testTimeout: 20_000 } },
       // Four files at a time, since they often wait: the servers want the same cores.
       { test: { ...project('integration', 1), ...servers, maxWorkers: 4, testTimeout: 60_000, hookTimeout: 60_000 } },
-      { test: { ...project('e2e', 2), ...servers, fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 } },
+      { test: { ...project('e2e', 1), ...servers, maxWorkers: 4, testTimeout: 120_000, hookTimeout: 120_000 } },
     ],
   },
 })

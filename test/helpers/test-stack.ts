@@ -5,6 +5,10 @@ import { down, type Stack, up } from '../../infra/stack/stack.ts'
 /** Tests have servers of their own, so that they never meet those of a running `npm start`. */
 const DIRECTORY = '.assay/test'
 
+// Servers that live for minutes: Java's second compiler and a lean Go heap would cost more than they bring.
+process.env.JAVA_TOOL_OPTIONS ??= '-XX:TieredStopAtLevel=1'
+process.env.GOGC ??= '400'
+
 /** Whether a vitest run with these arguments runs a project that talks to servers. */
 export function needsServers(args: string[]): boolean {
   const projects = args.flatMap((arg, i) => (arg === '--project' ? [args[i + 1]] : arg.startsWith('--project=') ? [arg.slice(10)] : []))
