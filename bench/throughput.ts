@@ -4,8 +4,8 @@
  */
 import { cpus, totalmem } from 'node:os'
 import type { Decided } from '../services/detector/batch.ts'
-import { findDecided } from '../services/detector/decided-rows.ts'
 import { insertDecided, prepareForWriting } from '../services/detector/record.ts'
+import { findDecided } from '../services/detector/state/decided-rows.ts'
 import { tenantTopic } from '../services/shared/events.ts'
 import { defaultPartitioner } from '../services/shared/kafkajs.ts'
 import { type Bank, createBank, load, readTopic, type Stream, streamOf, waitForSize } from './bank.ts'

@@ -14,7 +14,7 @@ export const breaks = {
     caughtBy: 'offsetsUnaccounted',
     edits: [
       {
-        file: 'services/detector/progress.ts',
+        file: 'services/detector/intake/progress.ts',
         from: 'AND epoch = ? AND next_offset = ?)',
         to: 'AND ? IS NOT NULL AND ? IS NOT NULL)',
       },
@@ -33,9 +33,9 @@ export const breaks = {
     caughtBy: 'lost',
     edits: [
       {
-        file: 'services/detector/intake.ts',
-        from: 'seek(p, Math.max(low, Math.min(p.publishFrom, p.next - 1)))',
-        to: 'seek(p, Math.max(low, p.next))',
+        file: 'services/detector/intake/claims.ts',
+        from: 'd.seek(p, Math.max(low, Math.min(p.publishFrom, p.next - 1)))',
+        to: 'd.seek(p, Math.max(low, p.next))',
       },
     ],
   },

@@ -4,7 +4,7 @@ import { AssayError } from '../shared/errors.ts'
 import { actions } from '../shared/events.ts'
 import type { Settings } from '../shared/settings.ts'
 import type { Decided, Verdict } from './batch.ts'
-import type { Move } from './progress.ts'
+import type { Move } from './intake/progress.ts'
 import type { Scored } from './score.ts'
 
 /** All that became of a batch, ready to be recorded; `touched` names the profiles that it changed. */

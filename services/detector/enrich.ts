@@ -5,9 +5,9 @@ import { maskCardNumbers } from '../shared/card-numbers.ts'
 import type { Database } from '../shared/database.ts'
 import { deadLetter } from '../shared/outcomes.ts'
 import type { Candidate, Decided, Raw, Verdict } from './batch.ts'
-import { findDecided, idKey } from './decided-rows.ts'
 import type { Parsed } from './parse.ts'
-import { type Key, nameOf, type Profiles } from './profiles.ts'
+import { findDecided, idKey } from './state/decided-rows.ts'
+import { type Key, nameOf, type Profiles } from './state/profiles.ts'
 
 /** A record that will be decided: `index` counts the batch's transactions, as features and scores do. */
 export type Chosen = { kind: 'chosen'; raw: Raw; index: number }

@@ -11,13 +11,13 @@ import type { Tenant } from '../shared/settings.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
 import type { Raw, Verdict } from './batch.ts'
 import type { Prepared } from './decide.ts'
-import type { Intake } from './intake.ts'
+import type { Intake } from './intake/intake.ts'
+import type { Partition } from './intake/partition.ts'
+import { type Move, recordHash } from './intake/progress.ts'
 import type { Meters } from './meters.ts'
-import type { Partition } from './partition.ts'
 import type { Detection } from './pipeline.ts'
-import type { Profiles } from './profiles.ts'
-import { type Move, recordHash } from './progress.ts'
 import { readBack } from './read-back.ts'
+import type { Profiles } from './state/profiles.ts'
 
 /** Records in one batch at most. */
 export const batchSize = 512

@@ -7,8 +7,8 @@ import { type DeadLettered, deadLetter, type Ok } from '../shared/outcomes.ts'
 import type { Tenant } from '../shared/settings.ts'
 import type { Candidate, Decided, Input, Raw, Verdict } from './batch.ts'
 import { contentHash } from './content-hash.ts'
-import type { Move } from './progress.ts'
-import type { Rates } from './rates.ts'
+import type { Move } from './intake/progress.ts'
+import type { Rates } from './state/rates.ts'
 
 /** Records as they were taken, and what the lane knows beside them. */
 export type Taken = {

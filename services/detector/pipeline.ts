@@ -5,11 +5,11 @@ import { pipeline } from '../shared/pipeline.ts'
 import { decide } from './decide.ts'
 import { enrich } from './enrich.ts'
 import { parse } from './parse.ts'
-import type { Profiles } from './profiles.ts'
 import { publish } from './publish.ts'
-import type { Rates } from './rates.ts'
 import { type Recorder, record } from './record.ts'
 import { type Model, score } from './score.ts'
+import type { Profiles } from './state/profiles.ts'
+import type { Rates } from './state/rates.ts'
 
 type Deps = { rates: Rates; profiles: Profiles; database: Database; model: () => Model; recorder: Recorder; bus: Bus; clock: () => number }
 

@@ -2,7 +2,7 @@
 import type { Database } from '../shared/database.ts'
 import { topics } from '../shared/events.ts'
 import type { Decided, Raw, Verdict } from './batch.ts'
-import { findDecided, idKey } from './decided-rows.ts'
+import { findDecided, idKey } from './state/decided-rows.ts'
 
 type Aside = { topic: string; log: number; part: number; log_offset: number; outcome: string; id: string }
 type Dead = {

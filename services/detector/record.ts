@@ -5,7 +5,7 @@ import { messageOf } from '../shared/errors.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
 import type { Decided, Verdict } from './batch.ts'
 import type { Prepared } from './decide.ts'
-import { advance, type Move, type Standing, standing } from './progress.ts'
+import { advance, type Move, type Standing, standing } from './intake/progress.ts'
 
 export type Recorded =
   | { result: 'recorded' }

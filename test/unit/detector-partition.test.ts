@@ -1,6 +1,6 @@
 import type { KafkaMessage } from 'kafkajs'
 import { expect, test } from 'vitest'
-import { Partition } from '../../services/detector/partition.ts'
+import { Partition } from '../../services/detector/intake/partition.ts'
 
 const message = (offset: number, bytes = 10) =>
   ({ offset: String(offset), timestamp: '1700000000000', key: null, value: Buffer.alloc(bytes) }) as unknown as KafkaMessage

@@ -1,6 +1,6 @@
 /** One owned partition: what of it waits, what is expected next, and who may move its progress. */
 import type { KafkaMessage } from 'kafkajs'
-import type { Input, Raw } from './batch.ts'
+import type { Input, Raw } from '../batch.ts'
 
 export type Place = { tenant: string; topic: Input; topicName: string; partition: number }
 

@@ -1,7 +1,7 @@
 /** Customers' histories in memory: what a batch misses is loaded in one query a bank, what was longest unused goes first. */
-import { entryOf, horizon, Profile } from '../../models/profile.ts'
-import type { Database } from '../shared/database.ts'
-import type { Transaction } from '../shared/events.ts'
+import { entryOf, horizon, Profile } from '../../../models/profile.ts'
+import type { Database } from '../../shared/database.ts'
+import type { Transaction } from '../../shared/events.ts'
 
 export type Key = { tenant: string; customer: string; partition: number }
 export type Profiles = {

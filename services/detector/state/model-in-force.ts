@@ -2,10 +2,10 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { BackendName } from '../../models/backend.ts'
-import { loadScorer } from '../../models/scorer.ts'
-import { type Database, isDuplicate } from '../shared/database.ts'
-import type { Model } from './score.ts'
+import type { BackendName } from '../../../models/backend.ts'
+import { loadScorer } from '../../../models/scorer.ts'
+import { type Database, isDuplicate } from '../../shared/database.ts'
+import type { Model } from '../score.ts'
 
 const artefacts = ['model.json', 'weights.bin'] as const
 

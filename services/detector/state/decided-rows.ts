@@ -1,7 +1,7 @@
 /** Decided transactions in TiDB: finding them by id, one query for a whole batch. */
-import type { Connection } from '../shared/database.ts'
-import type { Reason } from '../shared/events.ts'
-import type { Decided, Raw } from './batch.ts'
+import type { Connection } from '../../shared/database.ts'
+import type { Reason } from '../../shared/events.ts'
+import type { Decided, Raw } from '../batch.ts'
 
 type Row = {
   tenant: string

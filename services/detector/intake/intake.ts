@@ -1,17 +1,17 @@
 /** From Kafka to the lane: owned partitions, their claims, and a fair share of each bank's records for every batch. */
 import type { Consumer, PartitionAssigner } from 'kafkajs'
-import type { Bus } from '../shared/bus.ts'
-import { type Committer, createCommitter } from '../shared/committer.ts'
-import type { Database } from '../shared/database.ts'
-import { AssayError, messageOf } from '../shared/errors.ts'
-import { tenantTopic } from '../shared/events.ts'
-import { untilItWorks } from '../shared/lifecycle.ts'
-import type { Tenant } from '../shared/settings.ts'
-import type { Telemetry } from '../shared/telemetry.ts'
+import type { Bus } from '../../shared/bus.ts'
+import { type Committer, createCommitter } from '../../shared/committer.ts'
+import type { Database } from '../../shared/database.ts'
+import { messageOf } from '../../shared/errors.ts'
+import { tenantTopic } from '../../shared/events.ts'
+import type { Tenant } from '../../shared/settings.ts'
+import type { Telemetry } from '../../shared/telemetry.ts'
+import { inputs, type Raw } from '../batch.ts'
 import { coPartitioned } from './assigner.ts'
-import { inputs, type Raw } from './batch.ts'
-import { bytesOf, Partition } from './partition.ts'
-import { claim } from './progress.ts'
+import { claimPartition } from './claims.ts'
+import { createFairShare } from './fair-share.ts'
+import { Partition } from './partition.ts'
 
 export type Intake = {
   start(tenants: readonly Tenant[]): Promise<void>
@@ -52,8 +52,6 @@ type Options = {
   room?: number
 }
 
-/** Bytes of one batch: far below what TiDB takes in one transaction and one statement. */
-const mostBytes = 8 * 1024 * 1024
 /** Bytes of one partition that may wait before its fetching pauses. */
 const roomBytes = 4 * 1024 * 1024
 
@@ -63,7 +61,7 @@ const longestCommit = 5000
 const nameOf = (topic: string, partition: number) => `${topic}:${partition}`
 
 export function createIntake(options: Options): Intake {
-  const { bus, database, telemetry, group, owner } = options
+  const { bus, telemetry, group } = options
   const room = options.room ?? 1024
   let consumer: Consumer | undefined
   let committer: Committer | undefined
@@ -72,7 +70,7 @@ export function createIntake(options: Options): Intake {
   let partitions = new Map<string, Partition>()
   /** Topics that Kafka does not have. */
   let gone: string[] = []
-  let turn = 0
+  const fair = createFairShare()
   let wakeRecords: (() => void) | undefined
   const wakeRoom = new Set<() => void>()
 
@@ -100,56 +98,17 @@ export function createIntake(options: Options): Intake {
     consumer?.seek({ topic: p.place.topicName, partition: p.place.partition, offset: String(offset) })
   }
 
-  /** Claims a partition: raises its epoch, finds where to begin, and halts it when progress lies outside the log. */
-  const open = async (p: Partition, before: Partition | undefined) => {
-    const { topicName, partition } = p.place
-    const admin = await bus.admin()
-    const log = (await admin.fetchTopicOffsets(topicName)).find((o) => o.partition === partition)
-    if (!log) throw new AssayError('partition_missing', `${topicName} has no partition ${partition}`)
-    const [low, high] = [Number(log.low), Number(log.high)]
-    const [offsets] = await admin.fetchOffsets({ groupId: group, topics: [topicName] })
-    const stored = Number(offsets.partitions.find((o) => o.partition === partition)?.offset ?? -1)
-    await options.idle()
-    const claimed = await claim(database, p.place, owner, before?.epoch, low)
-    if (p.lost) return
-    p.epoch = claimed.epoch
-    p.log = claimed.log
-    p.next = claimed.nextOffset
-    p.chain = claimed.nextOffset
-    p.lastRecord = claimed.lastRecord
-    p.publishFrom = stored < 0 ? low : stored
-    if (!claimed.intact) options.onUnknownHistory(p)
-    if (p.next > high || p.next < low) {
-      halt(
-        p,
-        `${topicName} partition ${partition} holds offsets ${low} to ${high}, but ${p.next} is next by our progress: the topic was made anew, or lost records before they were decided. ` +
-          `When the records in it now are to be decided, run: npm run assay -- progress reset --tenant ${p.place.tenant} --topic ${p.place.topic} --partition ${partition} --to ${low}`,
-      )
-      return
-    }
-    seek(p, Math.max(low, Math.min(p.publishFrom, p.next - 1)))
-  }
   const active = (p: Partition) => !p.lost && !p.problem
-  /** Claims until it works, or the partition is someone else's. */
-  const begin = async (p: Partition, before: Partition | undefined): Promise<void> => {
-    const over = () => stopped || p.lost
-    await untilItWorks(`claim ${p.place.topicName} ${p.place.partition}`, telemetry, over, async () => {
-      if (over()) return
-      await open(p, before).catch((error: unknown) => {
-        p.hindrance = `partitions cannot be claimed: ${messageOf(error)}`
-        throw error
-      })
-    }).catch(() => undefined)
-    if (over()) return
-    p.claimed = true
-    p.hindrance = undefined
-    freeRoom()
-  }
   const halt = (p: Partition, problem: string) => {
     p.problem = problem
     p.clear()
     consumer?.pause([{ topic: p.place.topicName, partitions: [p.place.partition] }])
     telemetry.logger.error({ topic: p.place.topicName, partition: p.place.partition }, problem)
+  }
+  const claim = claimPartition({ ...options, seek, halt, stopped: () => stopped })
+  const begin = async (p: Partition, before: Partition | undefined) => {
+    await claim(p, before)
+    freeRoom()
   }
   const assign = (
     tenants: ReadonlyMap<string, { tenant: string; topic: (typeof inputs)[number] }>,
@@ -275,29 +234,7 @@ export function createIntake(options: Options): Intake {
       return sum
     },
     take(limit) {
-      const full = [...partitions.values()].filter((p) => p.waiting > 0 && active(p))
-      if (full.length === 0) return []
-      turn = (turn + 1) % full.length
-      const order = [...full.slice(turn), ...full.slice(0, turn)]
-      const past = (p: Partition) => (p.peek()?.offset ?? 0) < p.next
-      const readBack = past(order[0])
-      const banks = new Set(order.map((p) => p.place.tenant)).size
-      const taken: Raw[] = []
-      let bytes = 0
-      const share = new Map<string, number>()
-      // A bank's share first, then whatever room is left, so that one that floods does not make the others wait.
-      for (const most of [Math.ceil(limit / banks), limit]) {
-        for (const p of order) {
-          if (past(p) !== readBack || taken.length >= limit || bytes >= mostBytes) continue
-          const used = share.get(p.place.tenant) ?? 0
-          const records = p.take(Math.min(limit - taken.length, most - used), mostBytes - bytes)
-          share.set(p.place.tenant, used + records.length)
-          for (const r of records) {
-            taken.push(r)
-            bytes += bytesOf(r)
-          }
-        }
-      }
+      const taken = fair([...partitions.values()].filter(active), limit)
       freeRoom()
       return taken
     },

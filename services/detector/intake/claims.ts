@@ -1,0 +1,67 @@
+/** Claiming a partition: its epoch is raised in TiDB, so that nobody else's batches of it are taken, and it is found where to begin. */
+import type { Bus } from '../../shared/bus.ts'
+import type { Database } from '../../shared/database.ts'
+import { AssayError, messageOf } from '../../shared/errors.ts'
+import { untilItWorks } from '../../shared/lifecycle.ts'
+import type { Telemetry } from '../../shared/telemetry.ts'
+import type { Partition } from './partition.ts'
+import { claim } from './progress.ts'
+
+type Deps = {
+  bus: Bus
+  database: Database
+  telemetry: Telemetry
+  group: string
+  owner: string
+  onUnknownHistory: (partition: Partition) => void
+  idle: () => Promise<void>
+  seek: (partition: Partition, offset: number) => void
+  halt: (partition: Partition, problem: string) => void
+  stopped: () => boolean
+}
+
+/** Makes the claim: tries until it works, or the partition is someone else's. `before` is the partition as we owned it last. */
+export function claimPartition(d: Deps) {
+  /** Once: halts the partition when progress lies outside the log. */
+  const open = async (p: Partition, before: Partition | undefined) => {
+    const { topicName, partition } = p.place
+    const admin = await d.bus.admin()
+    const log = (await admin.fetchTopicOffsets(topicName)).find((o) => o.partition === partition)
+    if (!log) throw new AssayError('partition_missing', `${topicName} has no partition ${partition}`)
+    const [low, high] = [Number(log.low), Number(log.high)]
+    const [offsets] = await admin.fetchOffsets({ groupId: d.group, topics: [topicName] })
+    const stored = Number(offsets.partitions.find((o) => o.partition === partition)?.offset ?? -1)
+    await d.idle()
+    const claimed = await claim(d.database, p.place, d.owner, before?.epoch, low)
+    if (p.lost) return
+    p.epoch = claimed.epoch
+    p.log = claimed.log
+    p.next = claimed.nextOffset
+    p.chain = claimed.nextOffset
+    p.lastRecord = claimed.lastRecord
+    p.publishFrom = stored < 0 ? low : stored
+    if (!claimed.intact) d.onUnknownHistory(p)
+    if (p.next > high || p.next < low) {
+      d.halt(
+        p,
+        `${topicName} partition ${partition} holds offsets ${low} to ${high}, but ${p.next} is next by our progress: the topic was made anew, or lost records before they were decided. ` +
+          `When the records in it now are to be decided, run: npm run assay -- progress reset --tenant ${p.place.tenant} --topic ${p.place.topic} --partition ${partition} --to ${low}`,
+      )
+      return
+    }
+    d.seek(p, Math.max(low, Math.min(p.publishFrom, p.next - 1)))
+  }
+  return async function claimPartition(p: Partition, before: Partition | undefined): Promise<void> {
+    const over = () => d.stopped() || p.lost
+    await untilItWorks(`claim ${p.place.topicName} ${p.place.partition}`, d.telemetry, over, async () => {
+      if (over()) return
+      await open(p, before).catch((error: unknown) => {
+        p.hindrance = `partitions cannot be claimed: ${messageOf(error)}`
+        throw error
+      })
+    }).catch(() => undefined)
+    if (over()) return
+    p.claimed = true
+    p.hindrance = undefined
+  }
+}
