@@ -3,6 +3,7 @@ import { progressCommand } from '../../infra/commands/progress.ts'
 import { tenantTopic } from '../../services/shared/events.ts'
 import { partitionOf } from '../../services/shared/kafkajs.ts'
 import { type Bank, bank, decidedIds, detector, progressOf } from '../helpers/bank.ts'
+import { proxy } from '../helpers/proxy.ts'
 import { eventually, testTenant } from '../helpers/servers.ts'
 import { collect, valuesOf } from '../helpers/topics.ts'
 import { record, transaction } from '../helpers/transactions.ts'
@@ -80,3 +81,24 @@ test('partitions of a topic that is deleted and made anew stop, other banks go o
   expect(await progressOf(b)).toBe(after.length)
   expect(again.health()).toEqual({ ready: true, problems: [] })
 })
+
+test('a partition whose records Kafka deletes before they are decided stops, after those that were fetched in time', async () => {
+  const b = await bank()
+  const topic = tenantTopic(b.name, 'transactions')
+  const wire = await proxy(b.config.sql.host, b.config.sql.port)
+  const service = await detector({ ...b.config, sql: { ...b.config.sql, host: '127.0.0.1', port: wire.port } })
+  await b.bus.send(onPartitions(b.name, 'before', [10, 10, 10, 10]).map(record))
+  await eventually('what was before', async () => (await decidedIds(b)).length === 40)
+  wire.cut()
+  const many = onPartitions(b.name, 'many', [6000, 0, 0, 0]).map(record)
+  for (let from = 0; from < many.length; from += 1000) await b.bus.send(many.slice(from, from + 1000))
+  const admin = await b.bus.admin()
+  await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '5900' }] })
+  wire.mend()
+  await eventually('the problem', () => service.health().problems.some((p) => p.startsWith(`${topic} partition 0 begins at offset 5900`)))
+  await b.bus.send(onPartitions(b.name, 'after', [5, 5, 5, 5]).map(record))
+  await eventually('the other partitions', async () => (await decidedIds(b)).filter((id) => id.startsWith('after')).length === 15)
+  const decided = await decidedIds(b)
+  expect(decided.length).toBeGreaterThan(55)
+  expect(await progressOf(b)).toBe(decided.length)
+}, 90_000)

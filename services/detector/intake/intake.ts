@@ -132,6 +132,24 @@ export function createIntake(options: Options): Intake {
     wake()
   }
 
+  /** Halts a partition whose next records Kafka has deleted, once those that are here have been taken. */
+  const haltIfDeleted = async (p: Partition, heartbeat: () => Promise<void>): Promise<boolean> => {
+    const { tenant, topic, topicName, partition } = p.place
+    const log = (await (await bus.admin()).fetchTopicOffsets(topicName)).find((o) => o.partition === partition)
+    const low = Number(log?.low ?? 0)
+    const wanted = Math.max(p.expected, p.next)
+    if (low <= wanted) return false
+    while (p.waiting > 0 && active(p) && !stopped) {
+      await change()
+      await heartbeat()
+    }
+    halt(
+      p,
+      `${topicName} partition ${partition} begins at offset ${low}, but ${wanted} is next by our progress: Kafka has deleted records before they were decided. ` +
+        `When the records that are left are to be decided, run: npm run assay -- progress reset --tenant ${tenant} --topic ${topic} --partition ${partition} --to ${low}`,
+    )
+    return true
+  }
   /** Notes which topics are gone; when Kafka does not say, the next joining asks again. */
   const lookFor = async (topicNames: readonly string[]) => {
     const there = new Set(await (await bus.admin()).listTopics())
@@ -189,11 +207,9 @@ export function createIntake(options: Options): Intake {
             await heartbeat()
           }
           if (p.lost || p.problem || isStale() || !isRunning()) return
-          const instead = p.accept(
-            Number((batch as unknown as { fetchedOffset: string }).fetchedOffset),
-            Number(batch.lastOffset()),
-            batch.messages,
-          )
+          const fetched = Number((batch as unknown as { fetchedOffset: string }).fetchedOffset)
+          if (p.skips(fetched) && (await haltIfDeleted(p, heartbeat))) return
+          const instead = p.accept(fetched, Number(batch.lastOffset()), batch.messages)
           if (instead !== undefined) return seek(p, instead)
           resolveOffset(batch.lastOffset())
           // All partitions of one fetch meet in one batch.

@@ -54,8 +54,8 @@ export class Partition {
 
   /**
    * Takes in what was fetched from `fetchedOffset` on. Returns the offset to fetch from instead when the fetch began after the record
-   * that is expected: a fetch of before a rebalance, which would leave a hole. Holes in a fetch that began early enough are Kafka's
-   * own (markers of transactions) and are passed over.
+   * that is expected: a fetch of before a rebalance, which would leave a hole. Holes in a fetch that began early enough, or that is no
+   * other when it is asked for again, are Kafka's own (markers of transactions) and are passed over.
    */
   accept(fetchedOffset: number, lastOffset: number, messages: readonly KafkaMessage[]): number | undefined {
     if (fetchedOffset > this.expected && this.#sought !== this.expected) {
@@ -80,6 +80,11 @@ export class Partition {
     }
     if (lastOffset + 1 > this.expected) this.expected = lastOffset + 1
     return undefined
+  }
+
+  /** Whether a fetch that was asked to begin at the expected record begins after it all the same. */
+  skips(fetchedOffset: number): boolean {
+    return fetchedOffset > this.expected && this.#sought === this.expected
   }
 
   /** Says that the next fetch begins here. */
