@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import kafkajs from 'kafkajs'
 import { writeRates } from '../infra/commands/rates.ts'
 import { migrate } from '../infra/migrations/migrate.ts'
+import { readTopic } from '../infra/read-topic.ts'
 import { simulate } from '../infra/simulator/simulate.ts'
 import { ratesOf } from '../infra/start/rates.ts'
 import { type Bus, createBus, type Outgoing } from '../services/shared/bus.ts'
@@ -99,44 +100,19 @@ export async function waitForSize(bus: Bus, topic: string, records: number, seco
   }
 }
 
-/** Reads a topic to its end: time of the first and the last record, and how many distinct ids there are. Throws after `seconds`. */
-export async function readTopic(
+/** Reads a topic to its end: time of the first and the last record, how many there are, and how many distinct ids. */
+export async function spanOf(
   bus: Bus,
   topic: string,
   group: string,
-  seconds: number,
 ): Promise<{ first: number; last: number; ids: number; records: number }> {
-  const end = await sizeOf(bus, topic)
   const ids = new Set<string>()
-  let first = Number.POSITIVE_INFINITY
-  let last = 0
-  let records = 0
-  let done: () => void = () => undefined
-  let timer: NodeJS.Timeout | undefined
-  const finished = new Promise<void>((resolve, reject) => {
-    done = resolve
-    timer = setTimeout(() => reject(new Error(`${records} of ${end} records of ${topic} were read in ${seconds} s`)), seconds * 1000)
+  let [first, last, records] = [Number.POSITIVE_INFINITY, 0, 0]
+  await readTopic(bus, topic, group, (r) => {
+    records++
+    first = Math.min(first, r.timestamp)
+    last = Math.max(last, r.timestamp)
+    ids.add((JSON.parse((r.value as Buffer).toString()) as { id: string }).id)
   })
-  const reading = bus.consume({
-    group,
-    topics: [topic],
-    fromBeginning: true,
-    each: async (batch) => {
-      for (const r of batch) {
-        records++
-        first = Math.min(first, r.timestamp)
-        last = Math.max(last, r.timestamp)
-        ids.add((JSON.parse((r.value as Buffer).toString()) as { id: string }).id)
-      }
-      if (records >= end) done()
-    },
-  })
-  try {
-    await reading.start()
-    await finished
-  } finally {
-    clearTimeout(timer)
-    await reading.stop()
-  }
   return { first, last, ids: ids.size, records }
 }

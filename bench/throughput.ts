@@ -8,7 +8,7 @@ import { insertDecided, prepareForWriting } from '../services/detector/record.ts
 import { findDecided } from '../services/detector/state/decided-rows.ts'
 import { tenantTopic } from '../services/shared/events.ts'
 import { defaultPartitioner } from '../services/shared/kafkajs.ts'
-import { type Bank, createBank, load, readTopic, type Stream, streamOf, waitForSize } from './bank.ts'
+import { type Bank, createBank, load, type Stream, spanOf, streamOf, waitForSize } from './bank.ts'
 import { endDetector, mustRun, spawnDetector } from './detector.ts'
 import { cpuSeconds, type Percentiles, peakMemory, percentilesOf, type Spread, spreadOf } from './process.ts'
 
@@ -57,7 +57,7 @@ async function drain(bank: Bank, stream: Stream, options: ThroughputOptions): Pr
       all().map(({ name, cpu }, i) => [name, Math.round(((cpu - before[i].cpu) * 1e6) / stream.transactions.length)]),
     )
     const rssPeakMb = peakMemory(child.pid as number)
-    const { first, last, ids } = await readTopic(bank.bus, decisions, `${bank.config.group}-reader`, deadline)
+    const { first, last, ids } = await spanOf(bank.bus, decisions, `${bank.config.group}-reader`)
     return { assay: (stream.transactions.length * 1000) / (last - first), cpuUs, rssPeakMb, sent: stream.distinct, decided: ids }
   } finally {
     await endDetector(child)
@@ -89,7 +89,7 @@ async function passThrough(bank: Bank, stream: Stream): Promise<number> {
     await consumer.disconnect()
     await producer.disconnect()
   }
-  const { first, last, records } = await readTopic(bank.bus, to, `${bank.config.group}-passed`, deadline)
+  const { first, last, records } = await spanOf(bank.bus, to, `${bank.config.group}-passed`)
   return (records * 1000) / (last - first)
 }
 

@@ -1,5 +1,6 @@
 /** Counts the harm: from what was sent, and from TiDB and the topics as they are afterwards. It asks no service. */
 import { createHash } from 'node:crypto'
+import { readTopic } from '../infra/read-topic.ts'
 import type { Bus, Received } from '../services/shared/bus.ts'
 import type { Database } from '../services/shared/database.ts'
 import { innerTopics, tenantTopic } from '../services/shared/events.ts'
@@ -24,38 +25,13 @@ export type Harm = {
   deadLettersMissing: number
 }
 
-/** Reads a topic from its beginning to where it ends now. */
-export async function readAll(bus: Bus, topic: string, group: string, each: (record: Received) => void): Promise<void> {
-  const admin = await bus.admin()
-  const ends = new Map((await admin.fetchTopicOffsets(topic)).map((o) => [o.partition, Number(o.high)]))
-  const at = new Map<number, number>()
-  const complete = () => [...ends].every(([partition, end]) => (at.get(partition) ?? 0) >= end)
-  if (complete()) return
-  await new Promise<void>((resolve, reject) => {
-    const reading = bus.consume({
-      group,
-      topics: [topic],
-      fromBeginning: true,
-      each: async (records) => {
-        for (const r of records) {
-          if (Number(r.offset) < (at.get(r.partition) ?? 0)) continue
-          at.set(r.partition, Number(r.offset) + 1)
-          each(r)
-        }
-        if (complete()) setImmediate(() => reading.stop().then(resolve, reject))
-      },
-    })
-    reading.start().catch(reject)
-  })
-}
-
 const textOf = (r: Received): string => r.value?.toString() ?? ''
 const fingerprint = (text: string): string => createHash('sha256').update(text).digest('base64').slice(0, 16)
 
 /** Messages of a topic by the id in them: how many different ones there are. */
 async function byId(bus: Bus, topic: string, group: string, idOf: (value: { id: string; transaction: string }) => string) {
   const versions = new Map<string, Set<string>>()
-  await readAll(bus, topic, group, (r) => {
+  await readTopic(bus, topic, group, (r) => {
     const text = textOf(r)
     const id = idOf(JSON.parse(text) as { id: string; transaction: string })
     const known = versions.get(id)
@@ -98,7 +74,7 @@ export async function countHarm(database: Database, bus: Bus, tenant: string, se
   const decisions = await byId(bus, tenantTopic(tenant, 'decisions'), `${group}-decisions`, (d) => d.id)
   const alerts = await byId(bus, tenantTopic(tenant, 'alerts'), `${group}-alerts`, (a) => a.transaction)
   const letters: string[] = []
-  await readAll(bus, innerTopics.deadLetters, `${group}-letters`, (r) => {
+  await readTopic(bus, innerTopics.deadLetters, `${group}-letters`, (r) => {
     const letter = JSON.parse(textOf(r)) as { tenant: string; value: string | null }
     if (letter.tenant === tenant && letter.value) letters.push(Buffer.from(letter.value, 'base64').toString('latin1'))
   })

@@ -6,13 +6,19 @@ export type Link = {
   /** Ends all connections and refuses new ones. */
   cut(): void
   mend(): void
+  /** The next time a client sends `text`, the server gets it and the client's connection ends before the answer. Resolves when it happened. */
+  loseAnswerTo(text: string): Promise<void>
   stop(): Promise<void>
 }
+
+/** Milliseconds that the server gets to carry out what nobody will hear of. */
+const unheard = 200
 
 /** Puts a link before `host:port`, which may change while it is in use. */
 export async function createLink(target: () => { host: string; port: number }): Promise<Link> {
   const open = new Set<Socket>()
   let down = false
+  let trap: { text: string; sprung: () => void } | undefined
   const server = createServer((client) => {
     if (down) return void client.destroy()
     const upstream = new Socket()
@@ -21,9 +27,23 @@ export async function createLink(target: () => { host: string; port: number }): 
       s.on('error', () => s.destroy())
       s.on('close', () => open.delete(s))
     }
-    client.pipe(upstream)
-    upstream.pipe(client)
-    client.on('close', () => upstream.destroy())
+    let deaf = false
+    client.on('data', (data) => {
+      upstream.write(data)
+      if (!trap || !data.includes(trap.text)) return
+      const { sprung } = trap
+      trap = undefined
+      deaf = true
+      setTimeout(() => {
+        client.destroy()
+        sprung()
+      }, unheard)
+    })
+    upstream.on('data', (data) => {
+      if (!deaf) client.write(data)
+    })
+    // What was sent last may still be under way.
+    client.on('close', () => setTimeout(() => upstream.destroy(), 2 * unheard))
     upstream.on('close', () => client.destroy())
     const { host, port } = target()
     upstream.connect(port, host)
@@ -41,6 +61,10 @@ export async function createLink(target: () => { host: string; port: number }): 
     mend() {
       down = false
     },
+    loseAnswerTo: (text) =>
+      new Promise((resolve) => {
+        trap = { text, sprung: resolve }
+      }),
     stop() {
       endAll()
       return new Promise((resolve) => server.close(() => resolve()))

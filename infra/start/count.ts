@@ -2,40 +2,19 @@
 import type { Bus } from '../../services/shared/bus.ts'
 import type { Database } from '../../services/shared/database.ts'
 import { tenantTopic } from '../../services/shared/events.ts'
+import { readTopic } from '../read-topic.ts'
 
 export type Decisions = { ids: Map<string, number>; records: number }
 
 /** Reads the decisions topic from its beginning to where it ends now. The value of an id is the time of its first decision. */
 export async function readDecisions(bus: Bus, tenant: string, group: string): Promise<Decisions> {
-  const topic = tenantTopic(tenant, 'decisions')
-  const admin = await bus.admin()
-  const ends = new Map((await admin.fetchTopicOffsets(topic)).map((o) => [o.partition, Number(o.high)]))
-  const at = new Map([...ends].map(([partition]) => [partition, 0]))
   const ids = new Map<string, number>()
   let records = 0
-  const complete = () => [...ends].every(([partition, end]) => (at.get(partition) ?? 0) >= end)
-  if (complete()) return { ids, records }
-  let finish: () => void = () => undefined
-  const finished = new Promise<void>((resolve) => {
-    finish = resolve
+  await readTopic(bus, tenantTopic(tenant, 'decisions'), group, (r) => {
+    records++
+    const { id } = JSON.parse((r.value as Buffer).toString()) as { id: string }
+    if (!ids.has(id)) ids.set(id, r.timestamp)
   })
-  const consumption = bus.consume({
-    group,
-    topics: [topic],
-    fromBeginning: true,
-    each: async (received) => {
-      for (const r of received) {
-        records++
-        const { id } = JSON.parse((r.value as Buffer).toString()) as { id: string }
-        if (!ids.has(id)) ids.set(id, r.timestamp)
-        at.set(r.partition, Number(r.offset) + 1)
-      }
-      if (complete()) finish()
-    },
-  })
-  await consumption.start()
-  await finished
-  await consumption.stop()
   return { ids, records }
 }
 
