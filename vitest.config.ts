@@ -10,6 +10,9 @@ const project = (name: string, order: number) => ({
   sequence: { groupOrder: order },
 })
 
+/** Files at a time that talk to servers: they often wait, but the servers want the same cores. */
+const workers = Number(process.env.ASSAY_TEST_WORKERS ?? 4)
+
 const servers = { globalSetup: ['test/helpers/global-setup.ts'] }
 
 export default defineConfig({
@@ -18,9 +21,8 @@ export default defineConfig({
     projects: [
       { test: { ...project('unit', 0), testTimeout: 20_000 } },
       { test: { ...project('contract', 0), testTimeout: 20_000 } },
-      // Four files at a time, since they often wait: the servers want the same cores.
-      { test: { ...project('integration', 1), ...servers, maxWorkers: 4, testTimeout: 60_000, hookTimeout: 60_000 } },
-      { test: { ...project('e2e', 1), ...servers, maxWorkers: 4, testTimeout: 120_000, hookTimeout: 120_000 } },
+      { test: { ...project('integration', 1), ...servers, maxWorkers: workers, testTimeout: 60_000, hookTimeout: 60_000 } },
+      { test: { ...project('e2e', 1), ...servers, maxWorkers: workers, testTimeout: 120_000, hookTimeout: 120_000 } },
     ],
   },
 })
