@@ -36,10 +36,21 @@ export type Demonstration = {
 
 const say = (line: string) => process.stderr.write(`assay: ${line}\n`)
 
+/** Builds tfjs-node once, so that training has it, and scoring where it is asked for. Whoever wants WebAssembly alone says so. */
+async function ensureNativeBackend(): Promise<void> {
+  if (process.env.ASSAY_BACKEND === 'wasm') return
+  await installBackend((line) => say(`tfjs-node: ${line}`)).catch((error: unknown) =>
+    say(`tfjs-node could not be installed, so the WebAssembly backend is used throughout: ${messageOf(error).split('\n')[0]}`),
+  )
+}
+
 /** With `quick` the bank is a new one, and its cases escalate within seconds. */
 export async function startDemonstration(options: { directory: string; quick: boolean }): Promise<Demonstration> {
   const before = (await status(options.directory)).servers.filter((s) => s.state === 'running').length
-  const stack = await up({ directory: options.directory, report: ({ server, message }) => say(server ? `${server}: ${message}` : message) })
+  const [stack] = await Promise.all([
+    up({ directory: options.directory, report: ({ server, message }) => say(server ? `${server}: ${message}` : message) }),
+    ensureNativeBackend(),
+  ])
   const config = readConfig({
     ASSAY_LOG_LEVEL: 'warn',
     ...(options.quick ? { ASSAY_GATEWAY_PORT: '0', ASSAY_CONSOLE_PORT: '0', ASSAY_HEALTH_PORT: '0' } : {}),
@@ -48,10 +59,6 @@ export async function startDemonstration(options: { directory: string; quick: bo
     ...process.env,
   })
   const telemetry = createTelemetry('assay', config.logLevel)
-  if (config.backend !== 'wasm')
-    await installBackend(say).catch((error: unknown) =>
-      say(`tfjs-node could not be installed, so the WebAssembly backend scores: ${messageOf(error).split('\n')[0]}`),
-    )
   await ensureDatabase(config.sql)
   const database = createDatabase(config.sql)
   const bus = createBus(config.kafka, { name: 'assay-start', telemetry })
