@@ -85,8 +85,9 @@ for n in z.namelist():
     await run(npx, ['--prefix', work, 'node-pre-gyp', 'rebuild', '--build-from-source'], made)
     rmSync(join(work, 'wheel'), { recursive: true, force: true })
     rmSync(join(work, file))
-    rmSync(directory, { recursive: true, force: true })
-    renameSync(work, directory)
+    // Another process may have been quicker, and may have loaded it by now.
+    if (existsSync(directory)) rmSync(work, { recursive: true, force: true })
+    else renameSync(work, directory)
   } catch (error) {
     rmSync(work, { recursive: true, force: true })
     throw error

@@ -3,8 +3,9 @@ import type { SimulatedEvent } from '../infra/simulator/simulate.ts'
 import { euros } from '../infra/simulator/world.ts'
 import { exponentOf } from '../services/shared/currencies.ts'
 import { customerOf, type Transaction } from '../services/shared/events.ts'
+import { entryOf } from './entry.ts'
 import { width } from './features.ts'
-import { entryOf, Profile } from './profile.ts'
+import { Profile } from './profile.ts'
 
 export type Dataset = {
   rows: number
@@ -39,11 +40,13 @@ export function foldStream(events: Iterable<SimulatedEvent>, most: number, progr
     if (e.topic === 'labels') {
       const row = rowOf.get(e.event.transaction)
       if (row !== undefined && e.event.value !== 'inconclusive') labels[row] = e.event.value === 'fraud' ? 1 : 0
-    } else if (e.topic === 'outcomes') profileOf(e.event.customer).addOutcome(e.at, e.event.result, e.event.id)
+    } else if (e.topic === 'outcomes')
+      profileOf(e.event.customer).addOutcome(Date.parse(e.event.happenedAt), e.at, e.event.result, e.event.id)
     else if (e.topic === 'parties') {
-      const { instrument, home, zone, opened } = e.event
+      const { instrument, validFrom, home, zone, opened } = e.event
       if (instrument !== undefined) continue
-      profileOf(e.event.customer).setCustomer({
+      profileOf(e.event.customer).addParty({
+        validFrom: Date.parse(validFrom),
         lat: home?.lat ?? null,
         lon: home?.lon ?? null,
         zone: zone ?? null,

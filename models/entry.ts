@@ -6,22 +6,38 @@ export type Entry = {
   time: number
   /** Minor units of the base currency, an integer of 24 significant bits. */
   amount: number
-  /** 32-bit hashes; 0 stands for none. */
+  /** 32-bit hash. */
   id: number
+  /** Hashes of counterparty (20 bits) and instrument (12 bits); 0 stands for no counterparty. */
   counterparty: number
+  instrument: number
   /** 16-bit hashes; 0 stands for none. Few occur in one history, so that two hardly ever meet. */
   device: number
   category: number
   /** Latitude and longitude in 16 bits each; 0 stands for none. */
   place: number
-  /** Country (10 bits) and channel (4 bits), 0 for none, and the flags below, as `Profile` stores them. */
+  /** Country (10 bits) and channel (4 bits), 0 for none, and the flags below, but for those that depend on the customer's zone. */
   facts: number
-  cardNotPresent: boolean
   transfer: boolean
-  credit: boolean
+  ip: boolean
 }
 
-export const factBits = { country: 10, channel: 20, payment: 1 << 24, refund: 1 << 25, declined: 1 << 26, night: 1 << 27 } as const
+/** Places of what `facts` holds. The lowest 10 bits are left to the milliseconds of the time. */
+export const factBits = {
+  country: 10,
+  channel: 20,
+  /** A debit that moves money. */
+  payment: 1 << 24,
+  refund: 1 << 25,
+  declined: 1 << 26,
+  /** By the zone of the home. */
+  night: 1 << 27,
+  weekend: 1 << 28,
+  /** Card not present, or a transfer from afar. */
+  remote: 1 << 29,
+  credit: 1 << 30,
+  cash: 1 << 31,
+} as const
 
 /** 32-bit FNV-1a over the characters, then mixed so that its upper and lower half can be used alone. Never 0. */
 export function hashOf(text: string): number {
@@ -32,7 +48,8 @@ export function hashOf(text: string): number {
   return (h ^ (h >>> 16)) >>> 0 || 1
 }
 
-const shortHash = (text: string | undefined): number => (text === undefined ? 0 : hashOf(text) >>> 16 || 1)
+/** The upper `bits` of the hash; 0 for no text. */
+const shortHash = (text: string | undefined, bits: number): number => (text === undefined ? 0 : hashOf(text) >>> (32 - bits) || 1)
 
 /** A place in 32 bits: to 0.003 degrees of latitude and 0.006 of longitude. */
 export function packPlace(lat: number, lon: number): number {
@@ -61,17 +78,20 @@ export function entryOf(transaction: Transaction, baseAmount: number, time: numb
   if (moves && !credit) facts |= factBits.payment
   if (kind === 'refund' || kind === 'reversal') facts |= factBits.refund
   if (transaction.response === 'declined') facts |= factBits.declined
+  if (remote.has(channel) || keyed.has(transaction.entryMode)) facts |= factBits.remote
+  if (credit) facts |= factBits.credit
+  if (channel === 'atm') facts |= factBits.cash
   return {
     time,
     amount: Math.fround(baseAmount),
     id: hashOf(transaction.id),
-    counterparty: transaction.counterparty === undefined ? 0 : hashOf(transaction.counterparty),
-    device: shortHash(transaction.device),
-    category: shortHash(transaction.category),
+    counterparty: shortHash(transaction.counterparty, 20),
+    instrument: shortHash(transaction.instrument, 12),
+    device: shortHash(transaction.device, 16),
+    category: shortHash(transaction.category, 16),
     place: place === undefined ? 0 : packPlace(place.lat, place.lon),
     facts,
-    cardNotPresent: remote.has(channel) || keyed.has(transaction.entryMode),
     transfer: kind === 'transfer',
-    credit,
+    ip: transaction.ip !== undefined,
   }
 }

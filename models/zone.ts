@@ -1,25 +1,31 @@
-/** Local hours of a time zone, quick enough to ask for each transaction. */
+/** Local days and hours of a time zone, quick enough to ask for each transaction. */
+const hourMs = 3_600_000
 const halfHour = 1_800_000
 const mostCached = 4096
 
-export type Zone = { readonly name: string; hour(time: number): number }
+/** `weekHour` counts the hours of the local week: 0 is Monday at midnight, 167 Sunday at 23. */
+export type Zone = { readonly name: string; weekHour(time: number): number }
 
 const zones = new Map<string, Zone>()
-const utc: Zone = { name: 'UTC', hour: (time) => Math.floor(time / 3_600_000) % 24 }
+/** 1 January 1970 was a Thursday. */
+const utc: Zone = { name: 'UTC', weekHour: (time) => (((Math.floor(time / hourMs) + 72) % 168) + 168) % 168 }
+const weekdays = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']
 
 /** Offsets change on half hours only, so one look-up in the zone's rules serves all that happens within one. */
 function createZone(name: string): Zone {
-  const format = new Intl.DateTimeFormat('en-US', { timeZone: name, hour: 'numeric', hourCycle: 'h23' })
-  const hours = new Map<number, number>()
+  const format = new Intl.DateTimeFormat('en-US', { timeZone: name, weekday: 'short', hour: 'numeric', hourCycle: 'h23' })
+  const known = new Map<number, number>()
   return {
     name,
-    hour(time) {
+    weekHour(time) {
       const slot = Math.floor(time / halfHour)
-      const known = hours.get(slot)
-      if (known !== undefined) return known
-      if (hours.size >= mostCached) hours.clear()
-      const found = Number(format.format(slot * halfHour))
-      hours.set(slot, found)
+      const before = known.get(slot)
+      if (before !== undefined) return before
+      if (known.size >= mostCached) known.clear()
+      const parts = format.formatToParts(slot * halfHour)
+      const part = (type: string) => parts.find((p) => p.type === type)?.value ?? ''
+      const found = weekdays.indexOf(part('weekday')) * 24 + Number(part('hour'))
+      known.set(slot, found)
       return found
     },
   }
@@ -40,3 +46,8 @@ export function zoneOf(name: string | null): Zone {
   if (zones.size < 1000) zones.set(name, made)
   return made
 }
+
+/** Before 6 o'clock. */
+export const isNight = (weekHour: number): boolean => weekHour % 24 < 6
+/** Saturday or Sunday. */
+export const isWeekend = (weekHour: number): boolean => weekHour >= 120

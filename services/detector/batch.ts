@@ -9,6 +9,12 @@ export type Input = (typeof inputs)[number]
 /** Where a record lies: `log` counts how often the topic was made anew, so that a place is never used twice. */
 export type Place = { tenant: string; topic: Input; partition: number; log: number; offset: number }
 
+/** A place in a partition as one number, over all the logs it has had: what is lower came earlier. */
+export const positionOf = (log: number, offset: number): number => log * 2 ** 40 + offset
+
+/** Up to which position (exclusive) outcomes and parties of a partition have been applied to its customers' histories. */
+export type Applied = { outcomes: number; parties: number }
+
 /** A record as it came, and since when Kafka has it. Limits on time compare with `received`, never with the clock. */
 export type Raw = Place & { received: number; key: Buffer | null; value: Buffer | null }
 
@@ -25,6 +31,8 @@ export type Candidate = {
   baseAmount: number
   /** Day of the rate as yyyymmdd, or null where none was needed. */
   rateDate: number | null
+  /** What its features were computed from beside earlier transactions; set by enrich. */
+  applied: Applied
 }
 
 /** A decided transaction: all that its row and its messages hold. */
@@ -39,6 +47,7 @@ export type Decided = {
   contentHash: Buffer
   baseAmount: number
   rateDate: number | null
+  applied: Applied
   features: Buffer
   score: number
   /** Index into `actions`. */

@@ -48,6 +48,7 @@ export function decide(clock: () => number) {
         contentHash: candidate.contentHash,
         baseAmount: candidate.baseAmount,
         rateDate: candidate.rateDate,
+        applied: candidate.applied,
         features: Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength),
         score,
         action: actions.indexOf(action),

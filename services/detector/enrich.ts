@@ -1,13 +1,17 @@
 /** Second step: resends are told from new transactions, and each new one gets its features as of its own time. */
+
+import { entryOf } from '../../models/entry.ts'
 import { width } from '../../models/features.ts'
-import { entryOf, type Profile } from '../../models/profile.ts'
+import type { CustomerFacts } from '../../models/parties.ts'
+import type { Profile } from '../../models/profile.ts'
 import { maskCardNumbers } from '../shared/card-numbers.ts'
 import type { Database } from '../shared/database.ts'
+import type { Party } from '../shared/events.ts'
 import { deadLetter } from '../shared/outcomes.ts'
-import type { Candidate, Decided, Raw, Verdict } from './batch.ts'
+import { type Applied, type Candidate, type Decided, positionOf, type Raw, type Verdict } from './batch.ts'
 import type { Parsed } from './parse.ts'
 import { findDecided, idKey } from './state/decided-rows.ts'
-import { type Key, nameOf, type Profiles } from './state/profiles.ts'
+import { type Key, nameOf, type Profiles, partitionName } from './state/profiles.ts'
 
 /** A record that will be decided: `index` counts the batch's transactions, as features and scores do. */
 export type Chosen = { kind: 'chosen'; raw: Raw; index: number }
@@ -41,22 +45,24 @@ function remember(v: Verdict, profiles: Profiles): string | undefined {
   if (v.kind !== 'outcome' && (v.kind !== 'party' || v.party.instrument !== undefined)) return undefined
   const customer = v.kind === 'outcome' ? v.outcome.customer : v.party.customer
   const profile = profiles.get({ tenant: v.raw.tenant, customer, partition: v.raw.partition })
-  if (v.kind === 'outcome') profile?.addOutcome(v.raw.received, v.outcome.result, v.outcome.id)
-  else {
-    const { home, zone, opened } = v.party
-    profile?.setCustomer({
-      lat: home?.lat ?? null,
-      lon: home?.lon ?? null,
-      zone: zone ?? null,
-      opened: opened === undefined ? null : Date.parse(opened),
-    })
-  }
+  if (v.kind === 'outcome') profile?.addOutcome(v.happened, v.raw.received, v.outcome.result, v.outcome.id)
+  else profile?.addParty(factsOf(v.party))
   return nameOf(v.raw.tenant, customer)
+}
+
+function factsOf({ validFrom, home, zone, opened }: Party): CustomerFacts {
+  return {
+    validFrom: Date.parse(validFrom),
+    lat: home?.lat ?? null,
+    lon: home?.lon ?? null,
+    zone: zone ?? null,
+    opened: opened === undefined ? null : Date.parse(opened),
+  }
 }
 
 export function enrich(profiles: Profiles, database: Database) {
   /** Loads what is missing; a customer of whom the batch in hand says something, once that has been recorded. */
-  const loadMissing = async (candidates: readonly Candidate[], inHand: Parsed['inHand']) => {
+  const loadMissing = async (candidates: readonly Candidate[], { inHand, applied }: Parsed) => {
     const missing = new Map<string, Key>()
     let oldest = Number.POSITIVE_INFINITY
     for (const c of candidates) {
@@ -66,7 +72,7 @@ export function enrich(profiles: Profiles, database: Database) {
     }
     if (missing.size === 0) return
     if (inHand && [...missing.keys()].some((name) => inHand.touched.has(name))) await inHand.recorded
-    await profiles.load([...missing.values()], oldest)
+    await profiles.load([...missing.values()], oldest, applied)
   }
 
   /** Decided transactions with an id of the batch: all are looked for after a refused batch, else those that a profile remembers. */
@@ -84,12 +90,13 @@ export function enrich(profiles: Profiles, database: Database) {
 
   return async function enrich(batch: Parsed): Promise<Enriched> {
     const candidates = batch.verdicts.flatMap((v) => (v.kind === 'candidate' ? [v.candidate] : []))
-    await loadMissing(candidates, batch.inHand)
+    await loadMissing(candidates, batch)
     const known = await findKnown(batch, candidates)
     const features = new Float32Array(candidates.length * width)
     const chosen: Candidate[] = []
     const inBatch = new Map<string, Candidate>()
     const touched = new Set<string>()
+    const applied = new Map(batch.applied)
 
     const choose = (candidate: Candidate): Verdict | Chosen => {
       const id = idKey(candidate.raw.tenant, candidate.transaction.id)
@@ -102,11 +109,17 @@ export function enrich(profiles: Profiles, database: Database) {
       const entry = entryOf(candidate.transaction, candidate.baseAmount, candidate.time)
       profile.fold(entry, features, chosen.length * width)
       profile.insert(entry)
+      candidate.applied = applied.get(partitionName(candidate.raw)) as Applied
       touched.add(nameOf(candidate.raw.tenant, candidate.customer))
       return { kind: 'chosen', raw: candidate.raw, index: chosen.push(candidate) - 1 }
     }
     const verdicts = batch.verdicts.map((v) => {
       if (v.kind === 'candidate') return choose(v.candidate)
+      const { topic, log, offset } = v.raw
+      if (topic === 'outcomes' || topic === 'parties') {
+        const partition = partitionName(v.raw)
+        applied.set(partition, { ...(applied.get(partition) as Applied), [topic]: positionOf(log, offset + 1) })
+      }
       const name = remember(v, profiles)
       if (name) touched.add(name)
       return v

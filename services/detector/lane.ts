@@ -9,7 +9,7 @@ import { messageOf } from '../shared/errors.ts'
 import { untilItWorks } from '../shared/lifecycle.ts'
 import type { Tenant } from '../shared/settings.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
-import type { Raw, Verdict } from './batch.ts'
+import { type Applied, positionOf, type Raw, type Verdict } from './batch.ts'
 import type { Prepared } from './decide.ts'
 import type { Intake } from './intake/intake.ts'
 import type { Partition } from './intake/partition.ts'
@@ -17,7 +17,7 @@ import { type Move, recordHash } from './intake/progress.ts'
 import type { Meters } from './meters.ts'
 import type { Detection } from './pipeline.ts'
 import { readBack } from './read-back.ts'
-import type { Profiles } from './state/profiles.ts'
+import { type Profiles, partitionName } from './state/profiles.ts'
 
 /** Records in one batch at most. */
 export const batchSize = 512
@@ -58,6 +58,19 @@ export function createLane(deps: Deps): Lane {
   let unpublished = 0
   let problem: string | undefined
 
+  /** What is applied to the customers of the batch's partitions when all batches before it are recorded. */
+  const appliedBefore = (raws: readonly Raw[]): Map<string, Applied> => {
+    const found = new Map<string, Applied>()
+    const positionIn = (raw: Raw, topic: 'outcomes' | 'parties') => {
+      const p = intake.partition({ ...raw, topic })
+      return p ? positionOf(p.log, p.chain) : 0
+    }
+    for (const raw of raws) {
+      const name = partitionName(raw)
+      if (!found.has(name)) found.set(name, { outcomes: positionIn(raw, 'outcomes'), parties: positionIn(raw, 'parties') })
+    }
+    return found
+  }
   /** The partitions' steps in this batch, and where each then stands. */
   const movesOf = (raws: readonly Raw[]): { moves: Move[]; partitions: Map<Partition, number> } => {
     const last = new Map<Partition, Raw>()
@@ -169,11 +182,12 @@ export function createLane(deps: Deps): Lane {
   }
 
   const decideBatch = async (raws: Raw[]) => {
+    const applied = appliedBefore(raws)
     const { moves, partitions } = movesOf(raws)
     const checkAll = [...partitions.keys()].some((p) => refused.has(p))
     const inHand = recording && { decided: recording.prepared.decided, touched: recording.prepared.touched, recorded }
     const prepared = await detection
-      .prepare({ raws, moves, tenants: deps.tenants(), inHand, checkAll })
+      .prepare({ raws, moves, applied, tenants: deps.tenants(), inHand, checkAll })
       .catch((error: unknown) => ({ error }))
     if ('error' in prepared) {
       // Nobody knows how far it came, so that no profile it may have changed is kept.

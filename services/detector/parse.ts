@@ -5,7 +5,7 @@ import { customerOf, type Label, type Outcome, type Party, type Transaction, top
 import { partitionOf } from '../shared/kafkajs.ts'
 import { type DeadLettered, deadLetter, type Ok } from '../shared/outcomes.ts'
 import type { Tenant } from '../shared/settings.ts'
-import type { Candidate, Decided, Input, Raw, Verdict } from './batch.ts'
+import type { Applied, Candidate, Decided, Input, Raw, Verdict } from './batch.ts'
 import { contentHash } from './content-hash.ts'
 import type { Move } from './intake/progress.ts'
 import type { Rates } from './state/rates.ts'
@@ -16,6 +16,8 @@ export type Taken = {
   moves: Move[]
   /** The banks, with the settings that hold throughout this batch. */
   tenants: ReadonlyMap<string, Tenant>
+  /** What had been applied to each partition's customers before this batch, by `partitionName`. */
+  applied: ReadonlyMap<string, Applied>
   /** The batch before, if it is not recorded yet: its decided transactions by `idKey`, the customers it is about, and when it is recorded. */
   inHand: { decided: ReadonlyMap<string, Decided>; touched: ReadonlySet<string>; recorded: Promise<unknown> } | undefined
   /** Look for every id in TiDB, since the database refused one of this batch. */
@@ -31,6 +33,7 @@ const readers: Record<Input, (value: Buffer | null) => Ok<unknown> | DeadLettere
 }
 
 const day = 86_400_000
+const nothingApplied: Applied = { outcomes: 0, parties: 0 }
 
 /** Checks what the schema cannot: whose it is, when it happened, how much, and in what currency. */
 function examine(raw: Raw, transaction: Transaction, tenant: Tenant, rates: Rates): Candidate | DeadLettered {
@@ -63,6 +66,7 @@ function examine(raw: Raw, transaction: Transaction, tenant: Tenant, rates: Rate
     contentHash: contentHash(transaction, time),
     baseAmount: base.amount,
     rateDate: base.date,
+    applied: nothingApplied,
   }
 }
 

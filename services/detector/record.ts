@@ -3,7 +3,7 @@ import type { PoolConnection } from 'mysql2/promise'
 import { backoff, type Connection, type Database, isConnectionLost, isDuplicate, isRetriable, type Value } from '../shared/database.ts'
 import { messageOf } from '../shared/errors.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
-import type { Decided, Verdict } from './batch.ts'
+import { type Decided, positionOf, type Verdict } from './batch.ts'
 import type { Prepared } from './decide.ts'
 import { advance, type Move, type Standing, standing } from './intake/progress.ts'
 
@@ -26,8 +26,8 @@ export type Recorder = {
 }
 
 const columns =
-  'tenant, customer, time, id, event, content_hash, part, log, log_offset, base_amount, rate_date, features, feature_set, score, action, alert, sampled, ' +
-  'sample_probability, reasons, model, policy, backend, received, decided'
+  'tenant, customer, time, id, event, content_hash, part, log, log_offset, outcomes_to, parties_to, base_amount, rate_date, features, feature_set, score, action, ' +
+  'alert, sampled, sample_probability, reasons, model, policy, backend, received, decided'
 const width = columns.split(',').length
 const places = `(${'?,'.repeat(width).slice(0, -1)})`
 const head = `INSERT INTO transactions (${columns}) VALUES `
@@ -64,6 +64,8 @@ export async function insertDecided(connection: PoolConnection, rows: readonly D
       values[v++] = String(r.raw.partition)
       values[v++] = String(r.raw.log)
       values[v++] = String(r.raw.offset)
+      values[v++] = String(r.applied.outcomes)
+      values[v++] = String(r.applied.parties)
       values[v++] = String(r.baseAmount)
       values[v++] = r.rateDate === null ? null : String(r.rateDate)
       values[v++] = r.features
@@ -96,6 +98,7 @@ function otherRows(verdicts: readonly Verdict[], now: number): Map<string, Value
     else rows.set(statement, [row])
   }
   for (const v of verdicts) {
+    const position = positionOf(v.raw.log, v.raw.offset)
     const place = [v.raw.tenant, v.raw.topic, v.raw.log, v.raw.partition, v.raw.offset]
     switch (v.kind) {
       case 'decided':
@@ -117,16 +120,10 @@ function otherRows(verdicts: readonly Verdict[], now: number): Map<string, Value
         break
       case 'outcome': {
         const o = v.outcome
-        add('INSERT IGNORE INTO outcomes (tenant, customer, known_at, id, transaction_id, result, reason, happened_at) VALUES ?', [
-          o.tenant,
-          o.customer,
-          v.raw.received,
-          o.id,
-          o.transaction,
-          o.result,
-          o.reason ?? null,
-          v.happened,
-        ])
+        add(
+          'INSERT IGNORE INTO outcomes (tenant, customer, happened_at, id, result, transaction_id, reason, known_at, position) VALUES ?',
+          [o.tenant, o.customer, v.happened, o.id, o.result, o.transaction, o.reason ?? null, v.raw.received, position],
+        )
         break
       }
       case 'label': {
@@ -151,15 +148,15 @@ function otherRows(verdicts: readonly Verdict[], now: number): Map<string, Value
       }
       case 'party': {
         const p = v.party
-        const common = [Date.parse(p.validFrom), instant(p.opened), p.limit ?? null, p.currency ?? null, v.raw.received]
+        const common = [Date.parse(p.validFrom), instant(p.opened), p.limit ?? null, p.currency ?? null, v.raw.received, position]
         if (p.instrument === undefined) {
           add(
-            'REPLACE INTO customers (tenant, customer, valid_from, opened, limit_minor, currency, received, lat, lon, country, zone) VALUES ?',
+            'INSERT INTO customers (tenant, customer, valid_from, opened, limit_minor, currency, received, position, lat, lon, country, zone) VALUES ?',
             [p.tenant, p.customer, ...common, p.home?.lat ?? null, p.home?.lon ?? null, p.country ?? null, p.zone ?? null],
           )
         } else {
           add(
-            'REPLACE INTO instruments (tenant, instrument, valid_from, opened, limit_minor, currency, received, customer, type) VALUES ?',
+            'INSERT INTO instruments (tenant, instrument, valid_from, opened, limit_minor, currency, received, position, customer, type) VALUES ?',
             [p.tenant, p.instrument, ...common, p.customer, p.type ?? null],
           )
         }

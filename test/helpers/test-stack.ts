@@ -1,6 +1,8 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { tryLock } from '../../infra/stack/directory.ts'
 import { down, type Stack, up } from '../../infra/stack/stack.ts'
+import { installBackend } from '../../models/backend-install.ts'
+import { messageOf } from '../../services/shared/errors.ts'
 
 /** Tests have servers of their own, so that they never meet those of a running `npm start`. */
 const DIRECTORY = '.assay/test'
@@ -42,7 +44,10 @@ export async function bringUpForTests(): Promise<{ stack: Stack; end: () => Prom
     // What a run that was killed left behind would cost the next one its speed.
     await down(directory, { erase: true })
     rmSync(`${directory}/logs`, { recursive: true, force: true })
-    const stack = await up({ directory, report: ({ message }) => process.stderr.write(`stack: ${message}\n`) })
+    const say = (message: string) => process.stderr.write(`stack: ${message}\n`)
+    // Building it while tests run would starve them.
+    const backend = installBackend(say).catch((error: unknown) => say(`tests of tfjs-node are skipped: ${messageOf(error).split('\n')[0]}`))
+    const [stack] = await Promise.all([up({ directory, report: ({ message }) => say(message) }), backend])
     Object.assign(process.env, stack.env)
     return { stack, end }
   } catch (error) {

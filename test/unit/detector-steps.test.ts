@@ -108,6 +108,7 @@ const decided: Decided = {
   contentHash: Buffer.alloc(16),
   baseAmount: 1250,
   rateDate: null,
+  applied: { outcomes: 0, parties: 0 },
   features: Buffer.alloc(4),
   score: 0.95,
   action: 3,

@@ -1,10 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { latOf, lonOf, packPlace } from '../../models/entry.ts'
+import { entryOf, hashOf, latOf, lonOf, packPlace } from '../../models/entry.ts'
 import { featureNames, indexOf, width } from '../../models/features.ts'
-import { distance, entryOf, hashOf, mostEntries, Profile } from '../../models/profile.ts'
+import { mostEntries } from '../../models/history.ts'
+import type { CustomerFacts } from '../../models/parties.ts'
+import { distance } from '../../models/places.ts'
+import { Profile } from '../../models/profile.ts'
 import type { Transaction } from '../../services/shared/events.ts'
-import { slowFeatures } from '../helpers/slow-features.ts'
+import { type Item, slowFeatures, type Told } from '../helpers/slow-features.ts'
 
 const noon = Date.UTC(2026, 2, 2, 12)
 const hour = 3_600_000
@@ -23,9 +26,7 @@ const payment = (over: Partial<Transaction> = {}): Transaction => ({
   ...over,
 })
 
-type Case = { transaction: Transaction; time: number }
-
-const transactions: fc.Arbitrary<Case> = fc.record({
+const transactions: fc.Arbitrary<Item> = fc.record({
   time: fc.oneof(
     fc.integer({ min: noon - 40 * day, max: noon }),
     // Equal times, and times exactly a window before.
@@ -36,15 +37,20 @@ const transactions: fc.Arbitrary<Case> = fc.record({
       id: fc.stringMatching(/^[a-z0-9]{6,10}$/),
       tenant: fc.constant('bank'),
       kind: fc.constantFrom('authorization', 'capture', 'transfer', 'refund', 'reversal', 'adjustment'),
-      instrument: fc.constant('card'),
+      instrument: fc.constantFrom('card', 'other', 'third'),
       direction: fc.constantFrom('debit', 'credit'),
-      amount: fc.oneof(fc.integer({ min: 0, max: 50_000 }), fc.integer({ min: 0, max: 1e13 })),
+      amount: fc.oneof(
+        fc.integer({ min: 0, max: 50_000 }),
+        fc.constantFrom(1000, 995, 4800, 5000, 9999, 120_000),
+        fc.integer({ min: 0, max: 1e13 }),
+      ),
       currency: fc.constant('EUR'),
       time: fc.constant('2026-03-02T12:00:00Z'),
       originalId: fc.constantFrom('o1', 'o2'),
       counterparty: fc.constantFrom('m1', 'm2', 'm3', 'm4'),
       category: fc.constantFrom('5411', '5812', '4111'),
       device: fc.constantFrom('d1', 'd2'),
+      ip: fc.constantFrom('10.0.0.1', '10.0.0.2'),
       country: fc.constantFrom('DE', 'FR', 'AA', 'ZZ'),
       channel: fc.constantFrom('pos', 'ecommerce', 'atm', 'other'),
       entryMode: fc.constantFrom('chip', 'manual'),
@@ -56,15 +62,40 @@ const transactions: fc.Arbitrary<Case> = fc.record({
 })
 
 const histories = fc.uniqueArray(transactions, { selector: (c) => hashOf(c.transaction.id), maxLength: 60 })
-const customers = fc.record({
-  lat: fc.option(fc.double({ min: -90, max: 90, noNaN: true })),
-  lon: fc.option(fc.double({ min: -180, max: 180, noNaN: true })),
+const degrees = (most: number) => fc.option(fc.double({ min: -most, max: most, noNaN: true }))
+const parties: fc.Arbitrary<CustomerFacts> = fc.record({
+  validFrom: fc.oneof(fc.constantFrom(noon - 90 * day, noon - 20 * day, noon - day), fc.integer({ min: noon - 40 * day, max: noon })),
+  lat: degrees(90),
+  lon: degrees(180),
   zone: fc.constantFrom(null, 'UTC', 'Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'No/Where'),
   opened: fc.option(fc.integer({ min: noon - 5000 * day, max: noon + day })),
 })
+const outcomes: fc.Arbitrary<Told> = fc
+  .record({
+    happened: fc.oneof(fc.constantFrom(noon - day, noon - 2 * day), fc.integer({ min: noon - 35 * day, max: noon })),
+    result: fc.constantFrom('declined', 'approved'),
+    id: fc.constantFrom('o1', 'o2', 'o3', 'o4'),
+  })
+  .map((o) => ({ ...o, known: o.happened + 1000 }))
 
-const entryFor = (c: Case) => entryOf(c.transaction, c.transaction.amount, c.time)
-function folded(profile: Profile, c: Case): Float32Array {
+/** What one customer's partition brings, in the order of the log. */
+type Record = { item: Item } | { party: CustomerFacts } | { told: Told }
+const logs: fc.Arbitrary<Record[]> = fc
+  .tuple(histories, fc.array(parties, { maxLength: 4 }), fc.array(outcomes, { maxLength: 8 }))
+  .chain(([history, versions, told]) =>
+    fc.shuffledSubarray(
+      [...history.map((item) => ({ item })), ...versions.map((party) => ({ party })), ...told.map((t) => ({ told: t }))] as Record[],
+      { minLength: history.length + versions.length + told.length },
+    ),
+  )
+const take = (profile: Profile, r: Record) => {
+  if ('item' in r) profile.insert(entryFor(r.item))
+  else if ('party' in r) profile.addParty(r.party)
+  else profile.addOutcome(r.told.happened, r.told.known, r.told.result, r.told.id)
+}
+
+const entryFor = (c: Item) => entryOf(c.transaction, c.transaction.amount, c.time)
+function folded(profile: Profile, c: Item): Float32Array {
   const out = new Float32Array(width).fill(Number.NaN)
   profile.fold(entryFor(c), out, 0)
   return out
@@ -74,39 +105,39 @@ const featureOf = (vector: Float32Array, name: string) => vector[indexOf(name)]
 describe('a profile', () => {
   it('gives what a slow, obvious fold over the whole history gives, for any order of arrival', () => {
     fc.assert(
-      fc.property(
-        histories,
-        customers,
-        fc.array(fc.integer({ min: noon - 2 * day, max: noon }), { maxLength: 5 }),
-        (history, customer, declines) => {
-          const profile = new Profile()
-          profile.setCustomer(customer)
-          declines.forEach((t, i) => {
-            profile.addOutcome(t, 'declined', `o${i}`)
-          })
-          const arrived: Case[] = []
-          for (const c of history) {
-            expect([...folded(profile, c)]).toEqual([...slowFeatures(c, arrived, customer, declines)])
-            profile.insert(entryFor(c))
-            arrived.push(c)
-          }
-        },
-      ),
+      fc.property(logs, (log) => {
+        const profile = new Profile()
+        const items: Item[] = []
+        const versions: CustomerFacts[] = []
+        const told: Told[] = []
+        for (const r of log) {
+          if ('item' in r) {
+            const slow = slowFeatures(r.item, items, versions, told)
+            const fast = folded(profile, r.item)
+            for (const [i, name] of featureNames.entries()) expect(`${name} ${fast[i]}`).toBe(`${name} ${slow[i]}`)
+            items.push(r.item)
+          } else if ('party' in r) versions.push(r.party)
+          else told.push(r.told)
+          take(profile, r)
+        }
+      }),
       { numRuns: 150 },
     )
   })
 
-  it('is the same bit for bit after a reload, whatever order its transactions came in', () => {
+  it('is the same bit for bit after a reload, whatever order its records came in', () => {
     fc.assert(
-      fc.property(histories, fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true })), customers, (history, random, customer) => {
+      fc.property(logs, (log) => {
         const before = new Profile()
-        for (const c of history) before.insert(entryFor(c))
-        before.setCustomer(customer)
-        const keyed = history.map((c) => ({ c, at: random.next().value as number })).sort((a, b) => a.at - b.at)
+        for (const r of log) take(before, r)
+        // As a reload reads them: versions in the order of the log, the rest as the tables have them.
         const after = new Profile()
-        after.setCustomer(customer)
-        for (const { c } of keyed) after.insert(entryFor(c))
-        for (const c of history) expect(Buffer.from(folded(after, c).buffer).equals(Buffer.from(folded(before, c).buffer))).toBe(true)
+        for (const r of log) if ('party' in r) take(after, r)
+        for (const r of log.toReversed()) if ('told' in r) take(after, r)
+        const items = log.flatMap((r) => ('item' in r ? [r.item] : []))
+        for (const item of items.toSorted((a, b) => a.time - b.time)) after.insert(entryFor(item))
+        for (const item of items)
+          expect(Buffer.from(folded(after, item).buffer).equals(Buffer.from(folded(before, item).buffer))).toBe(true)
       }),
       { numRuns: 100 },
     )
@@ -152,20 +183,40 @@ describe('a profile', () => {
 
   it('counts an outcome once, from when it was known, and only if it was a decline', () => {
     const profile = new Profile()
-    profile.addOutcome(noon, 'declined', 'a')
-    profile.addOutcome(noon, 'declined', 'a')
-    profile.addOutcome(noon + 1, 'blocked', 'b')
-    profile.addOutcome(noon, 'approved', 'c')
+    profile.addOutcome(noon - hour, noon, 'declined', 'a')
+    profile.addOutcome(noon - hour, noon + hour, 'declined', 'a')
+    profile.addOutcome(noon - hour, noon + 1, 'blocked', 'b')
+    profile.addOutcome(noon - hour, noon, 'approved', 'c')
+    profile.addOutcome(noon - 100 * day, noon, 'declined', 'long ago')
     const at = (time: number) => featureOf(folded(profile, { transaction: payment(), time }), 'declined_outcomes_24h')
     expect([at(noon - 1), at(noon), at(noon + 1), at(noon + day), at(noon + day + 1)]).toEqual([0, 1, 2, 1, 0])
   })
 
+  it('keeps the newest declines when there are more than it holds, whatever order they came in', () => {
+    const told = Array.from({ length: 1200 }, (_, i) => ({ happened: noon + i, id: `o${i}` }))
+    const [inOrder, reversed] = [new Profile(), new Profile()]
+    for (const { happened, id } of told) inOrder.addOutcome(happened, happened + 5, 'declined', id)
+    for (const { happened, id } of told.toReversed()) reversed.addOutcome(happened, happened + 5, 'declined', id)
+    for (const profile of [inOrder, reversed])
+      expect(featureOf(folded(profile, { transaction: payment(), time: noon + hour }), 'declined_outcomes_24h')).toBe(1000)
+  })
+
   it('tells night by the zone of the home, over the change to summer time', () => {
     const profile = new Profile()
-    profile.setCustomer({ lat: null, lon: null, zone: 'Europe/Berlin', opened: null })
+    profile.addParty({ validFrom: 0, lat: null, lon: null, zone: 'Europe/Berlin', opened: null })
     const night = (iso: string) => featureOf(folded(profile, { transaction: payment(), time: Date.parse(iso) }), 'night')
     expect(night('2026-03-28T04:30:00Z')).toBe(1)
     expect(night('2026-03-29T04:30:00Z')).toBe(0)
+  })
+
+  it('takes the home that held at the time of the transaction, not the one that is known since', () => {
+    const profile = new Profile()
+    profile.addParty({ validFrom: noon, lat: 0, lon: 0, zone: null, opened: null })
+    profile.addParty({ validFrom: noon + day, lat: 0, lon: 90, zone: null, opened: null })
+    const km = (time: number) =>
+      Math.round(featureOf(folded(profile, { transaction: payment({ place: { lat: 0, lon: 0 } }), time }), 'home_distance'))
+    expect([km(noon - day), km(noon), km(noon + day - 1)]).toEqual([0, 0, 0])
+    expect(km(noon + day)).toBeGreaterThan(10_000)
   })
 
   it('knows a place to half a kilometre', () => {

@@ -98,7 +98,11 @@ export function createIntake(options: Options): Intake {
     consumer?.seek({ topic: p.place.topicName, partition: p.place.partition, offset: String(offset) })
   }
 
-  const active = (p: Partition) => !p.lost && !p.problem
+  /** Whether outcomes and parties of the same customers are ours too, so that it is known how far they have been applied. */
+  const joinedBySiblings = ({ place: { tenant, topic, partition } }: Partition) =>
+    topic !== 'transactions' ||
+    (['outcomes', 'parties'] as const).every((other) => partitions.get(nameOf(tenantTopic(tenant, other), partition))?.claimed)
+  const active = (p: Partition) => !p.lost && !p.problem && joinedBySiblings(p)
   const halt = (p: Partition, problem: string) => {
     p.problem = problem
     p.clear()
@@ -109,6 +113,7 @@ export function createIntake(options: Options): Intake {
   const begin = async (p: Partition, before: Partition | undefined) => {
     await claim(p, before)
     freeRoom()
+    wake()
   }
   const assign = (
     tenants: ReadonlyMap<string, { tenant: string; topic: (typeof inputs)[number] }>,

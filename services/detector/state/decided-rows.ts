@@ -13,6 +13,8 @@ type Row = {
   part: number
   log: number
   log_offset: number
+  outcomes_to: number
+  parties_to: number
   base_amount: number
   rate_date: number | null
   features: Buffer
@@ -49,6 +51,7 @@ const toDecided = (r: Row): Decided => {
     contentHash: r.content_hash,
     baseAmount: r.base_amount,
     rateDate: r.rate_date,
+    applied: { outcomes: r.outcomes_to, parties: r.parties_to },
     features: r.features,
     score: r.score,
     action: r.action,

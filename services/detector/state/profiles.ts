@@ -1,13 +1,21 @@
 /** Customers' histories in memory: what a batch misses is loaded in one query a bank, what was longest unused goes first. */
-import { entryOf, horizon, Profile } from '../../../models/profile.ts'
+import { declineLag } from '../../../models/declines.ts'
+import { entryOf } from '../../../models/entry.ts'
+import { horizon, mostEntries } from '../../../models/history.ts'
+import type { CustomerFacts } from '../../../models/parties.ts'
+import { Profile } from '../../../models/profile.ts'
 import type { Database } from '../../shared/database.ts'
 import type { Transaction } from '../../shared/events.ts'
+import type { Applied } from '../batch.ts'
 
 export type Key = { tenant: string; customer: string; partition: number }
 export type Profiles = {
   get(key: Key): Profile | undefined
-  /** Brings those that are missing into memory, with all that TiDB holds of them since `since`. */
-  load(keys: readonly Key[], received: number): Promise<void>
+  /**
+   * Brings those that are missing into memory, with what TiDB holds of them that a transaction of `received` or later can need, and of
+   * outcomes and parties only what `applied` says of their partition.
+   */
+  load(keys: readonly Key[], received: number, applied: ReadonlyMap<string, Applied>): Promise<void>
   /** Forgets what a batch that was not recorded has changed. */
   drop(names: Iterable<string>): void
   /** Forgets a partition's customers, since another owner may have decided for them. */
@@ -19,10 +27,38 @@ export type Profiles = {
 }
 
 type HistoryRow = { customer: string; time: number; event: Buffer; base_amount: number }
-type OutcomeRow = { customer: string; known_at: number; result: string; id: string }
-type CustomerRow = { customer: string; lat: number | null; lon: number | null; zone: string | null; opened: number | null }
+type OutcomeRow = { customer: string; happened_at: number; known_at: number; result: string; id: string; position: number }
+type CustomerRow = CustomerFacts & { customer: string; position: number }
 
 export const nameOf = (tenant: string, customer: string): string => `${tenant}:${customer}`
+export const partitionName = ({ tenant, partition }: { tenant: string; partition: number }): string => `${tenant}:${partition}`
+
+/** Rows of one query at most, so that a customer with a million transactions does not fill memory. */
+const mostRows = 16 * mostEntries
+
+/** The newest transactions since `since` of each customer, as many as a profile holds and those of the same time as the last of them. */
+async function readHistory(database: Database, tenant: string, customers: readonly string[], since: number): Promise<HistoryRow[]> {
+  const columns = 'customer, time, event, base_amount'
+  const read: HistoryRow[] = []
+  let rest = customers.toSorted()
+  while (rest.length > 0) {
+    const rows = await database.query<HistoryRow>(
+      `SELECT ${columns} FROM transactions WHERE tenant = ? AND customer IN (?) AND time > ? ORDER BY customer, time, id LIMIT ${mostRows}`,
+      [tenant, rest, since] as never,
+    )
+    if (rows.length < mostRows) return [...read, ...rows]
+    const cut = rows[rows.length - 1].customer
+    for (const row of rows) if (row.customer !== cut) read.push(row)
+    const newest = await database.query<HistoryRow>(
+      `SELECT ${columns} FROM transactions WHERE tenant = ? AND customer = ? AND time > ? AND time >= COALESCE(
+         (SELECT time FROM transactions WHERE tenant = ? AND customer = ? AND time > ? ORDER BY time DESC LIMIT 1 OFFSET ${mostEntries - 1}), 0)`,
+      [tenant, cut, since, tenant, cut, since],
+    )
+    read.push(...newest)
+    rest = rest.filter((customer) => customer > cut)
+  }
+  return read
+}
 
 /** Makes the cache. `most` is its bound in bytes. */
 export function createProfiles(database: Database, most: number): Profiles {
@@ -42,28 +78,30 @@ export function createProfiles(database: Database, most: number): Profiles {
     total -= held.bytes
     cache.delete(name)
   }
-  const loadBank = async (tenant: string, keys: readonly Key[], received: number) => {
+  const loadBank = async (tenant: string, keys: readonly Key[], received: number, applied: ReadonlyMap<string, Applied>) => {
+    const reach = new Map(keys.map((key) => [key.customer, applied.get(partitionName(key)) as Applied]))
     const profiles = new Map(keys.map((key) => [key.customer, new Profile()]))
     const customers = [...profiles.keys()]
     const since = received - horizon
     const [history, outcomes, known] = await Promise.all([
-      database.query<HistoryRow>(
-        'SELECT customer, time, event, base_amount FROM transactions WHERE tenant = ? AND customer IN (?) AND time > ? ORDER BY customer, time, id',
-        [tenant, customers, since] as never,
-      ),
+      readHistory(database, tenant, customers, since),
       database.query<OutcomeRow>(
-        'SELECT customer, known_at, result, id FROM outcomes WHERE tenant = ? AND customer IN (?) AND known_at > ? ORDER BY customer, known_at, id',
-        [tenant, customers, since] as never,
+        `SELECT customer, happened_at, known_at, result, id, position FROM outcomes
+         WHERE tenant = ? AND customer IN (?) AND happened_at > ? AND result IN ('declined', 'blocked')`,
+        [tenant, customers, since - declineLag] as never,
       ),
       database.query<CustomerRow>(
-        'SELECT customer, lat, lon, zone, opened FROM customers WHERE tenant = ? AND customer IN (?) ORDER BY customer, valid_from',
+        'SELECT customer, position, valid_from AS validFrom, lat, lon, zone, opened FROM customers WHERE tenant = ? AND customer IN (?) ORDER BY position',
         [tenant, customers] as never,
       ),
     ])
+    const reached = (row: { customer: string; position: number }, topic: 'outcomes' | 'parties') =>
+      row.position < (reach.get(row.customer) as Applied)[topic]
+    for (const row of known) if (reached(row, 'parties')) profiles.get(row.customer)?.addParty(row)
+    for (const row of outcomes)
+      if (reached(row, 'outcomes')) profiles.get(row.customer)?.addOutcome(row.happened_at, row.known_at, row.result, row.id)
     for (const row of history)
       profiles.get(row.customer)?.insert(entryOf(JSON.parse(row.event.toString()) as Transaction, row.base_amount, row.time))
-    for (const row of outcomes) profiles.get(row.customer)?.addOutcome(row.known_at, row.result, row.id)
-    for (const row of known) profiles.get(row.customer)?.setCustomer(row)
     for (const key of keys) put(key, profiles.get(key.customer) as Profile)
   }
 
@@ -76,14 +114,14 @@ export function createProfiles(database: Database, most: number): Profiles {
       cache.set(name, held)
       return held.profile
     },
-    async load(keys, received) {
+    async load(keys, received, applied) {
       const byBank = new Map<string, Key[]>()
       for (const key of keys) {
         const list = byBank.get(key.tenant)
         if (list) list.push(key)
         else byBank.set(key.tenant, [key])
       }
-      await Promise.all([...byBank].map(([tenant, list]) => loadBank(tenant, list, received)))
+      await Promise.all([...byBank].map(([tenant, list]) => loadBank(tenant, list, received, applied)))
     },
     drop(names) {
       for (const name of names) remove(name)
