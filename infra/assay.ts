@@ -12,6 +12,7 @@ import { tenantsCommand } from './commands/tenants.ts'
 import { usersCommand } from './commands/users.ts'
 import { replayCommand } from './replay.ts'
 import { simulateCommand } from './simulate.ts'
+import { verifyCommand } from './verify.ts'
 
 const program = new Command('npm run assay --')
   .description('Assay from the command line. Addresses come from the environment, else from the local stack in .assay/.')
@@ -22,6 +23,7 @@ const program = new Command('npm run assay --')
   .addCommand(ratesCommand())
   .addCommand(simulateCommand())
   .addCommand(replayCommand())
+  .addCommand(verifyCommand())
   .addCommand(deadLettersCommand())
   .addCommand(progressCommand())
   .addCommand(screenshotCommand())

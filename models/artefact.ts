@@ -49,19 +49,27 @@ export async function saveModel(directory: string, model: LayersModel, manifest:
   return whole
 }
 
-/** Reads a folder and checks its bytes. Throws `model_absent` or `model_corrupt`, with the file and what to do. */
-export async function readModel(directory: string): Promise<{ manifest: Manifest; model: LayersModel }> {
-  const read = (name: string) =>
-    readFile(join(directory, name)).catch((error: unknown) => {
+/** Where a model's files come from; `name` says it in errors. */
+export type ModelSource = { name: string; read(file: string): Promise<Buffer> }
+
+/** A folder as a source. Its files that are not there throw `model_absent`, with what to do. */
+export const modelFolder = (directory: string): ModelSource => ({
+  name: directory,
+  read: (file) =>
+    readFile(join(directory, file)).catch((error: unknown) => {
       throw new AssayError(
         'model_absent',
-        `There is no ${name} in ${directory}; set ASSAY_MODEL to a folder that npm run model -- train has made`,
+        `There is no ${file} in ${directory}; set ASSAY_MODEL to a folder that npm run model -- train has made`,
         { cause: error },
       )
-    })
+    }),
+})
+
+/** Reads a model and checks its bytes. Throws `model_corrupt`, with the file and what to do. */
+export async function readModel(source: ModelSource): Promise<{ manifest: Manifest; model: LayersModel }> {
   const corrupt = (what: string, cause?: unknown) =>
-    new AssayError('model_corrupt', `The model in ${directory} is damaged: ${what}. Take it from its source again`, { cause })
-  const [manifestBytes, topology, weights] = await Promise.all(['manifest.json', ...files].map(read))
+    new AssayError('model_corrupt', `The model in ${source.name} is damaged: ${what}. Take it from its source again`, { cause })
+  const [manifestBytes, topology, weights] = await Promise.all(['manifest.json', ...files].map((file) => source.read(file)))
   let manifest: Manifest
   try {
     manifest = JSON.parse(manifestBytes.toString()) as Manifest

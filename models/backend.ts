@@ -15,7 +15,9 @@ function putBack(): void {
   old.isArray ??= Array.isArray
 }
 
-let loaded: Promise<BackendName> | undefined
+const loaded = new Map<string, Promise<BackendName>>()
+/** What TensorFlow.js calls them. */
+const names = { node: 'tensorflow', wasm: 'wasm' } as const
 
 async function loadNative(): Promise<void> {
   putBack()
@@ -24,35 +26,40 @@ async function loadNative(): Promise<void> {
   // The library tells at each start which instructions it was not built for.
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2'
   require('@tensorflow/tfjs-node')
-  await tf.setBackend('tensorflow')
+  await tf.setBackend(names.node)
   await tf.ready()
 }
 
 async function loadWasm(): Promise<void> {
   await import('@tensorflow/tfjs-backend-wasm')
-  await tf.setBackend('wasm')
+  await tf.setBackend(names.wasm)
   await tf.ready()
 }
 
-/** Loads a backend, once a process: `auto` takes the native one if it is there. `warn` hears once when it is not. */
-export function loadBackend(
+/** Loads a backend, once a process, and makes it the one that works from now on: `auto` takes the native one if it is there. `warn` hears once when it is not. */
+export async function loadBackend(
   wanted: 'auto' | BackendName = 'auto',
   warn: (message: string) => void = (message) => process.emitWarning(message),
 ): Promise<BackendName> {
-  loaded ??= (async () => {
-    if (wanted !== 'wasm') {
-      try {
-        await loadNative()
-        return 'node'
-      } catch (error) {
-        if (wanted === 'node') throw error
-        warn(
-          `tfjs-node is not here, so the WebAssembly backend scores (${messageOf(error).split('\n')[0]}); to have it: npm run assay -- backend install`,
-        )
-      }
+  const loading = loaded.get(wanted) ?? load(wanted, warn)
+  loaded.set(wanted, loading)
+  const name = await loading
+  if (tf.getBackend() !== names[name]) await tf.setBackend(names[name])
+  return name
+}
+
+async function load(wanted: 'auto' | BackendName, warn: (message: string) => void): Promise<BackendName> {
+  if (wanted !== 'wasm') {
+    try {
+      await loadNative()
+      return 'node'
+    } catch (error) {
+      if (wanted === 'node') throw error
+      warn(
+        `tfjs-node is not here, so the WebAssembly backend scores (${messageOf(error).split('\n')[0]}); to have it: npm run assay -- backend install`,
+      )
     }
-    await loadWasm()
-    return 'wasm'
-  })()
-  return loaded
+  }
+  await loadWasm()
+  return 'wasm'
 }

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { AssayError } from '../services/shared/errors.ts'
-import { type Manifest, readModel } from './artefact.ts'
+import { type Manifest, type ModelSource, modelFolder, readModel } from './artefact.ts'
 import { type BackendName, loadBackend } from './backend.ts'
 import { featureNames, featureSetHash, width } from './features.ts'
 
@@ -51,15 +51,16 @@ function denseLayers(model: LayersModel, directory: string): Dense[] {
     })
 }
 
-/** Loads the model of a folder. `warn` hears when the native backend is not there. */
+/** Loads the model of a folder or another source. `warn` hears when the native backend is not there. */
 export async function loadScorer(
-  directory: string,
+  from: string | ModelSource,
   options: { backend?: 'auto' | BackendName; warn?: (message: string) => void } = {},
 ): Promise<Scorer> {
   const backend = await loadBackend(options.backend, options.warn)
-  const { manifest, model } = await readModel(directory)
-  checkFeatures(manifest, directory)
-  const dense = denseLayers(model, directory)
+  const source = typeof from === 'string' ? modelFolder(from) : from
+  const { manifest, model } = await readModel(source)
+  checkFeatures(manifest, source.name)
+  const dense = denseLayers(model, source.name)
   const fused = new Set(['relu', 'sigmoid', 'linear'])
   return {
     manifest,

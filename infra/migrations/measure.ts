@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import type { PoolConnection } from 'mysql2/promise'
+import { width } from '../../models/features.ts'
 import { parseSqlAddress } from '../../services/shared/config.ts'
 import { createDatabase, type Database, ensureDatabase, type Value } from '../../services/shared/database.ts'
 import { migrations } from './migrations.ts'
@@ -62,7 +63,7 @@ const ways: Way[] = [
 ]
 
 const columns =
-  `tenant, customer, time, id, event, content_hash, part, log, log_offset, base_amount, rate_date, features, feature_set, score, action,
+  `tenant, customer, time, id, event, content_hash, part, log, log_offset, outcomes_to, parties_to, base_amount, rate_date, features, feature_set, score, action,
   alert, sampled, sample_probability, reasons, model, policy, backend, received, decided`.split(/,\s*/)
 
 type Made = { values: Value[]; links: Value[][]; entities: Value[] }
@@ -105,9 +106,11 @@ function make(n: number, total: number): Made {
     n % 4,
     0,
     n,
+    n,
+    n,
     1234,
     null,
-    randomBytes(160),
+    randomBytes(4 * width),
   ]
   const decided = [Buffer.alloc(8), Math.random(), 0, 0, 0, null, null, 1, 1, 0, time, time + 5]
   const links = [counterparty, device].map((entity) => ['bank', entity, time, id, customer])

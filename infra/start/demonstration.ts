@@ -81,7 +81,7 @@ export async function startDemonstration(options: { directory: string; quick: bo
     const services: Service[] = [createDetector(config, telemetry), createCasework(config, telemetry), gateway, board]
     await startAll(services)
     parts.push(...services)
-    const backend = await loadBackend()
+    const backend = await loadBackend(config.backend)
     return {
       stack,
       config,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { type Manifest, readModel } from '../../models/artefact.ts'
+import { type Manifest, modelFolder, readModel } from '../../models/artefact.ts'
 import { loadBackend } from '../../models/backend.ts'
 import { cardOf } from '../../models/card.ts'
 import { featureNames, featureSetHash } from '../../models/features.ts'
@@ -13,7 +13,7 @@ describe('the model that ships', () => {
     expect(manifest.features).toEqual(featureNames)
     expect(manifest.featureSet).toBe(featureSetHash)
     await loadBackend('wasm')
-    const { model } = await readModel(directory)
+    const { model } = await readModel(modelFolder(directory))
     expect(model.inputs[0].shape).toEqual([null, featureNames.length])
     model.dispose()
   })

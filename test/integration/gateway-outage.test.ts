@@ -159,8 +159,8 @@ it('gives the decision of a transaction by its id, to its own bank only, and 404
   const at = Date.parse('2026-03-01T12:00:00Z')
   const reasons = [{ code: 'amount_high', text: 'The amount is far above what this customer spends' }]
   await database.execute(
-    `INSERT INTO transactions (tenant, customer, time, id, event, content_hash, part, log, log_offset, base_amount, features, feature_set, score, action, alert,
-     sampled, reasons, model, policy, backend, received, decided) VALUES (?, 'c1', ?, 't/1', ?, ?, 0, 0, 0, 1234, '', ?, 0.912345, 3, 1, 0, ?, 2, 1, 0, ?, ?)`,
+    `INSERT INTO transactions (tenant, customer, time, id, event, content_hash, part, log, log_offset, outcomes_to, parties_to, base_amount, features, feature_set, score, action, alert,
+     sampled, reasons, model, policy, backend, received, decided) VALUES (?, 'c1', ?, 't/1', ?, ?, 0, 0, 0, 0, 0, 1234, '', ?, 0.912345, 3, 1, 0, ?, 2, 1, 0, ?, ?)`,
     [
       tenant,
       at,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { type Manifest, readModel } from '../../models/artefact.ts'
+import { type Manifest, modelFolder, readModel } from '../../models/artefact.ts'
 import { width } from '../../models/features.ts'
 import { loadScorer, type Scorer } from '../../models/scorer.ts'
 import { someVectors } from '../helpers/vectors.ts'
@@ -37,7 +37,7 @@ const changeManifest = (by: (m: Manifest) => void) => (text: string) => {
 describe('a scorer', () => {
   it('gives probabilities, the same as the layers model that plain TensorFlow.js loads', async () => {
     const scores = scorer.score(vectors, rows)
-    const { model } = await readModel(shipped)
+    const { model } = await readModel(modelFolder(shipped))
     const expected = tf.tidy(() => (model.predictOnBatch(tf.tensor2d(vectors, [rows, width])) as tf.Tensor).dataSync())
     model.dispose()
     expect(new Set(scores).size).toBeGreaterThan(rows / 4)

@@ -2,9 +2,11 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { ModelSource } from '../../../models/artefact.ts'
 import type { BackendName } from '../../../models/backend.ts'
 import { loadScorer } from '../../../models/scorer.ts'
 import { type Database, isDuplicate } from '../../shared/database.ts'
+import { AssayError } from '../../shared/errors.ts'
 import type { Model } from '../score.ts'
 
 const artefacts = ['model.json', 'weights.bin'] as const
@@ -44,4 +46,17 @@ export async function loadModel(
     return register()
   })
   return { scorer, version, stop: async () => scorer.stop() }
+}
+
+/** A model of the registry as a source. Throws `model_unknown` when there is no such version. */
+export async function registeredModel(database: Database, version: number): Promise<ModelSource> {
+  const [row] = await database.query<{ manifest: string; artefact: Buffer }>('SELECT manifest, artefact FROM models WHERE version = ?', [
+    version,
+  ])
+  if (!row) throw new AssayError('model_unknown', `There is no model ${version} in the registry, though decisions name it`)
+  const bytes = JSON.parse(row.artefact.toString()) as Record<string, string>
+  return {
+    name: `version ${version} of the registry`,
+    read: async (file) => (file === 'manifest.json' ? Buffer.from(row.manifest) : Buffer.from(bytes[file] ?? '', 'base64')),
+  }
 }

@@ -1,0 +1,51 @@
+/** One customer's decisions once more: content, features, score and action, each from what came earlier in the log. */
+import { entryOf } from '../../models/entry.ts'
+import { featureSetHash, width } from '../../models/features.ts'
+import { Profile } from '../../models/profile.ts'
+import { contentHash } from '../../services/detector/content-hash.ts'
+import { actionOf, isSampled } from '../../services/detector/decide.ts'
+import { actions, customerOf, type Transaction } from '../../services/shared/events.ts'
+import type { Settings } from '../../services/shared/settings.ts'
+import type { Held, Range, Row } from './customers.ts'
+
+export type Recomputed = { row: Row; features: Float32Array | undefined; contentDiffers: boolean; featuresDiffer: boolean }
+
+/** Walks through the customer's rows in the order of the log. `features` is undefined where the row has those of another version. */
+export function* recompute({ rows, outcomes, versions }: Held, { from, to }: Range): Generator<Recomputed> {
+  const profile = new Profile()
+  let told = 0
+  let known = 0
+  for (const row of rows) {
+    for (; told < outcomes.length && outcomes[told].position < row.outcomes_to; told++) {
+      const { happened_at, known_at, result, id } = outcomes[told]
+      profile.addOutcome(happened_at, known_at, result, id)
+    }
+    for (; known < versions.length && versions[known].position < row.parties_to; known++) profile.addParty(versions[known])
+    const transaction = JSON.parse(row.event.toString()) as Transaction
+    const entry = entryOf(transaction, row.base_amount, row.time)
+    if (row.time >= from && row.time < to) {
+      const contentDiffers =
+        transaction.id !== row.id ||
+        customerOf(transaction) !== row.customer ||
+        Date.parse(transaction.time) !== row.time ||
+        !contentHash(transaction, row.time).equals(row.content_hash)
+      let features: Float32Array | undefined
+      let featuresDiffer = false
+      if (row.feature_set.toString('hex') === featureSetHash) {
+        features = new Float32Array(width)
+        profile.fold(entry, features, 0)
+        featuresDiffer = !Buffer.from(features.buffer).equals(row.features)
+      }
+      yield { row, features, contentDiffers, featuresDiffer }
+    }
+    profile.insert(entry)
+  }
+}
+
+/** Whether the row's action, alert and drawing for review are those of its score under the settings it names. */
+export function actionDiffers(row: Row, { thresholds, alertOn, sampleRate }: Settings): boolean {
+  const action = actionOf(row.score, thresholds)
+  const raised = alertOn.includes(action)
+  const sampled = action === 'approve' && !raised && isSampled(row.content_hash, sampleRate)
+  return actions[row.action] !== action || (row.alert === 1) !== (raised || sampled) || (row.sampled === 1) !== sampled
+}

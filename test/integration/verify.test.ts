@@ -1,0 +1,80 @@
+import { expect, test } from 'vitest'
+import { simulate } from '../../infra/simulator/simulate.ts'
+import { differences, verify } from '../../infra/verify.ts'
+import { createDetector } from '../../services/detector/service.ts'
+import type { Outgoing } from '../../services/shared/bus.ts'
+import { tenantTopic, topics } from '../../services/shared/events.ts'
+import { type Bank, bank, decidedIds, detector } from '../helpers/bank.ts'
+import { eventually, testTelemetry } from '../helpers/servers.ts'
+
+const day = 86_400_000
+const always = { from: 0, to: Date.now() + day }
+
+/** The records of a small simulated bank, which end about now, in the order of the stream but for some that come late. */
+function stream(tenant: string, transactions: number): Outgoing[] {
+  const records: Outgoing[] = []
+  for (const { topic, event, at } of simulate({ seed: 12, tenant, transactions, customers: 60, days: 40 })) {
+    records.push({
+      topic: tenantTopic(tenant, topic),
+      key: (topics[topic].key as (e: unknown) => string)(event),
+      value: JSON.stringify(event),
+      timestamp: at,
+    })
+  }
+  for (let i = 7; i + 40 < records.length; i += 11) records.splice(i + 40, 0, ...records.splice(i, 1))
+  return records
+}
+
+const sendAll = async (b: Bank, records: Outgoing[]) => {
+  for (let i = 0; i < records.length; i += 200) await b.bus.send(records.slice(i, i + 200))
+}
+const progressed = async (b: Bank) =>
+  Number((await b.database.query<{ n: number }>('SELECT SUM(next_offset) AS n FROM progress WHERE tenant = ?', [b.name]))[0].n)
+
+test('decisions come out bit for bit from the stored history, over a detector that forgets and one that takes over', async () => {
+  const b = await bank()
+  // So small that most batches load what the ones before them had in memory.
+  const forgetful = createDetector(b.config, testTelemetry(), { profileBytes: 40_000 })
+  await forgetful.start()
+  const records = stream(b.name, 1200)
+  const half = records.length >> 1
+  await sendAll(b, records.slice(0, half))
+  await eventually('the first half', async () => (await progressed(b)) === half)
+  await forgetful.stop()
+  await detector(b.config)
+  await sendAll(b, records.slice(half))
+  await eventually('all', async () => (await progressed(b)) === records.length)
+  const [{ n }] = await b.database.query<{ n: number }>(
+    'SELECT COUNT(*) AS n FROM transactions WHERE tenant = ? AND outcomes_to > 0 AND parties_to > 0',
+    [b.name],
+  )
+  expect(Number(n)).toBeGreaterThan(500)
+  const found = await verify(b.database, { ...always, tenant: b.name })
+  expect(found).toMatchObject({ checked: (await decidedIds(b)).length, otherFeatures: 0, ids: [] })
+  expect(differences(found)).toBe(0)
+
+  // Whoever changes a row by hand is found.
+  const change = async (what: string) => {
+    const [row] = await b.database.query<{ customer: string; time: number; id: string }>(
+      'SELECT customer, time, id FROM transactions WHERE tenant = ? AND action = 0 ORDER BY log_offset DESC LIMIT 1',
+      [b.name],
+    )
+    const where = 'WHERE tenant = ? AND customer = ? AND time = ? AND id = ?'
+    const place = [b.name, row.customer, row.time, row.id]
+    const [before] = await b.database.query<Record<string, Buffer | number>>(`SELECT * FROM transactions ${where}`, place)
+    await b.database.execute(`UPDATE transactions SET ${what} ${where}`, place)
+    const after = await verify(b.database, { ...always, tenant: b.name })
+    const column = what.split(' ')[0]
+    await b.database.execute(`UPDATE transactions SET ${column} = ? ${where}`, [before[column], ...place] as never)
+    return { after, id: row.id }
+  }
+  const { after, id } = await change('score = 0.999')
+  expect(after).toMatchObject({ scoresDiffering: 1, actionsDiffering: 1, ids: [id] })
+  expect((await change('action = 1')).after).toMatchObject({ scoresDiffering: 0, actionsDiffering: 1 })
+  expect((await change("features = CONCAT(UNHEX('0000C842'), SUBSTRING(features, 5))")).after.featuresDiffering).toBe(1)
+  expect((await change('event = REPLACE(event, \'"amount":\', \'"amount":1\')')).after.contentsDiffering).toBe(1)
+  expect(differences(await verify(b.database, { ...always, tenant: b.name }))).toBe(0)
+  const [inside] = await b.database.query<{ id: string }>('SELECT id FROM transactions WHERE tenant = ? AND log_offset = 10', [b.name])
+  await b.database.execute('DELETE FROM transactions WHERE tenant = ? AND id = ?', [b.name, inside.id])
+  expect((await verify(b.database, { ...always, tenant: b.name })).missing).toBe(1)
+})
