@@ -10,6 +10,7 @@ import { ratesCommand } from './commands/rates.ts'
 import { screenshotCommand } from './commands/screenshot.ts'
 import { tenantsCommand } from './commands/tenants.ts'
 import { usersCommand } from './commands/users.ts'
+import { featuresCommand } from './features.ts'
 import { replayCommand } from './replay.ts'
 import { simulateCommand } from './simulate.ts'
 import { verifyCommand } from './verify.ts'
@@ -24,6 +25,7 @@ const program = new Command('npm run assay --')
   .addCommand(simulateCommand())
   .addCommand(replayCommand())
   .addCommand(verifyCommand())
+  .addCommand(featuresCommand())
   .addCommand(deadLettersCommand())
   .addCommand(progressCommand())
   .addCommand(screenshotCommand())

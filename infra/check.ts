@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
+import { documentPath, featuresDocument } from './features/document.ts'
 
 type Outcome = { name: string; ok: boolean; seconds: number; output: string }
 
@@ -32,6 +33,13 @@ function lockFile(): Outcome {
   }
 }
 
+/** The document of the features is written from the registry, never by hand. */
+function featuresWritten(): Outcome {
+  const ok = existsSync(documentPath) && readFileSync(documentPath, 'utf8') === featuresDocument()
+  const output = ok ? '' : `${documentPath} is not what the registry says. Write it anew with: npm run assay -- features document`
+  return { name: documentPath, ok, seconds: 0, output }
+}
+
 const outcomes = [
   await tool('format, lint, import cycles', '@biomejs/biome/bin/biome', 'ci', '--colors=off', '.'),
   await tool('types', 'typescript/bin/tsc', '--noEmit', '-p', '.'),
@@ -39,6 +47,7 @@ const outcomes = [
     ? [await tool('types of the web page', 'typescript/bin/tsc', '--noEmit', '-p', 'services/console/web')]
     : []),
   lockFile(),
+  featuresWritten(),
 ]
 for (const { name, ok, output } of outcomes) {
   if (!ok) console.error(`\n${name}:\n${output.trim()}\n`)

@@ -60,6 +60,11 @@ export class History {
     return low
   }
 
+  /** Whether one that is kept happened after this time. */
+  isAfter(time: number): boolean {
+    return this.length > 0 && this.timeAt((this.length - 1) * words) > time
+  }
+
   /** Takes a transaction in, where its time puts it. One that is kept already changes nothing. */
   insert(entry: Entry, local: number): void {
     let position = this.positionOf(entry.time, entry.id)

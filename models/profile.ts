@@ -36,6 +36,11 @@ export class Profile {
     return this.#history.has(transactionId)
   }
 
+  /** Whether a transaction that happened at this time comes late: one that happened after it is kept. */
+  isLate(time: number): boolean {
+    return this.#history.isAfter(time)
+  }
+
   /** Takes a transaction in, where its time puts it. One that is kept already changes nothing. */
   insert(entry: Entry): void {
     this.#history.insert(entry, this.#local(entry.time))

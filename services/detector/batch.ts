@@ -33,6 +33,8 @@ export type Candidate = {
   rateDate: number | null
   /** What its features were computed from beside earlier transactions; set by enrich. */
   applied: Applied
+  /** Whether it came after one of the same customer that happened later; set by enrich. */
+  late: boolean
 }
 
 /** A decided transaction: all that its row and its messages hold. */
@@ -42,8 +44,9 @@ export type Decided = {
   time: number
   id: string
   event: Buffer
-  /** The event as it was parsed; absent on a row that was read back. */
+  /** The event as it was parsed, and whether it came late; absent on a row that was read back. */
   transaction?: Transaction
+  late?: boolean
   contentHash: Buffer
   baseAmount: number
   rateDate: number | null

@@ -45,6 +45,7 @@ export function decide(clock: () => number) {
         id: candidate.transaction.id,
         event: candidate.raw.value as Buffer,
         transaction: candidate.transaction,
+        late: candidate.late,
         contentHash: candidate.contentHash,
         baseAmount: candidate.baseAmount,
         rateDate: candidate.rateDate,

@@ -108,6 +108,7 @@ export function enrich(profiles: Profiles, database: Database) {
       const profile = profiles.get(keyOf(candidate)) as Profile
       const entry = entryOf(candidate.transaction, candidate.baseAmount, candidate.time)
       profile.fold(entry, features, chosen.length * width)
+      candidate.late = profile.isLate(candidate.time)
       profile.insert(entry)
       candidate.applied = applied.get(partitionName(candidate.raw)) as Applied
       touched.add(nameOf(candidate.raw.tenant, candidate.customer))

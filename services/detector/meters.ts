@@ -19,6 +19,9 @@ export function createMeters(telemetry: Telemetry): Meters {
     'action',
   ])
   const alerts = telemetry.counter('assay_detector_alerts_total', 'Alerts published', ['tenant'])
+  const late = telemetry.counter('assay_detector_late_total', 'Transactions decided after one of the same customer that happened later', [
+    'tenant',
+  ])
   const others = telemetry.counter('assay_detector_records_total', 'Other records recorded, by what became of them', ['tenant', 'outcome'])
   const again = telemetry.counter('assay_detector_republished_total', 'Messages published again after a restart')
   const batches = telemetry.histogram('assay_detector_record_seconds', 'Time of the TiDB transaction of a batch')
@@ -41,6 +44,7 @@ export function createMeters(telemetry: Telemetry): Meters {
         const key = v.kind === 'decided' ? `${v.raw.tenant} ${actions[v.row.action]}` : `${v.raw.tenant} .${v.kind}`
         counts.set(key, (counts.get(key) ?? 0) + 1)
         if (v.kind === 'decided' && v.row.alert) alerts.inc({ tenant: v.raw.tenant })
+        if (v.kind === 'decided' && v.row.late) late.inc({ tenant: v.raw.tenant })
         if (v.kind === 'decided') latency.observe(Math.max(0, now - v.raw.received) / 1000)
       }
       for (const [key, count] of counts) {

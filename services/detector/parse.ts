@@ -67,6 +67,7 @@ function examine(raw: Raw, transaction: Transaction, tenant: Tenant, rates: Rate
     baseAmount: base.amount,
     rateDate: base.date,
     applied: nothingApplied,
+    late: false,
   }
 }
 
