@@ -1,29 +1,25 @@
 /**
  * What is counted of a counterparty, a device or an IP address over all customers of a bank, and the features that are read from it. A
- * state is a row of 32-bit words; every slot of a ring carries the number of the round in which it was written, so that nothing has to
- * be cleared and the same events give the same words in whatever order they come. Redis holds the words as big-endian bytes, and the
- * script in `services/detector/counters/script.ts` does to them what the functions here do.
+ * state is a row of 32-bit words in three rings of records. A record is about six hours or six days, whose number is its first word; a
+ * later number takes its place, an earlier one is passed over. So nothing has to be cleared, and the same events give the same words in
+ * whatever order they come.
  *
- *     word     0   first seen, seconds since 1970; 0 for never
- *      1 ..  25   transactions of an hour: round (15 bits) and count (17 bits, stays at its most)
- *     26 ..  56   transactions of a day in UTC: round (11 bits) and count (21 bits)
- *     57 ..  81   cards of 6 hours: the number of the 6 hours, and 128 bits of which each card sets one
- *     82 .. 111   cards of 6 days, likewise
- *    112 .. 142   frauds that became known on a day: round (11 bits) and count (21 bits, signed); only where there are labels
- *    143 .. 173   genuine ones, likewise
+ *     word    0         first seen, seconds since 1970; 0 for never
+ *     1   ..  55        5 records of 6 hours: number, transactions of each hour, and 128 bits of which each card sets one
+ *     56  .. 121        6 records of 6 days in UTC, likewise
+ *     122 .. 199        6 records of 6 days: number, frauds that became known on each day, and genuine ones (both signed)
  */
 import type { FeatureType } from './features.ts'
 
-/** Words of a state without labels, and with them. */
-export const stateWords = 112
-export const labelledWords = 174
-
-export const layout = { hours: 1, days: 26, sixHours: 57, sixDays: 82, frauds: 112, genuine: 143 } as const
-export const rings = { hours: 25, days: 31, sixHours: 5, sixDays: 6 } as const
-/** Bits of a slot that count; the round stands above them. */
-export const countBits = { hours: 17, days: 21 } as const
-/** Words of a set of cards: its number and 128 bits. */
-export const setWords = 5
+export const stateWords = 200
+/** Where a ring begins, how many records it has, and how many words each. */
+export const rings = {
+  hours: { at: 1, records: 5, words: 11 },
+  days: { at: 56, records: 6, words: 11 },
+  labels: { at: 122, records: 6, words: 13 },
+} as const
+/** Hours or days of a record. */
+export const span = 6
 
 const hourMs = 3_600_000
 const dayMs = 24 * hourMs
@@ -111,78 +107,47 @@ export const counterFeatures: readonly CounterFeature[] = [
 /** How many cards have set bits, by how many of the 128 bits are not set: linear counting. */
 const cardsOf = Float64Array.from({ length: 129 }, (_, zeros) => 128 * Math.log(128 / Math.max(1, zeros)))
 
-/** One more in the slot of an hour or a day, unless it holds a later round or is full. */
-function count(state: Uint32Array, ring: number, size: number, bits: number, number: number): void {
-  const slot = number % size
-  const round = ((number - slot) / size) * 2 ** bits
-  const word = state[ring + slot]
-  if (word < round) state[ring + slot] = round + 1
-  else if (word < round + 2 ** bits - 1) state[ring + slot] = word + 1
-}
+type Ring = (typeof rings)[keyof typeof rings]
 
-/** Sets the card's bit in the set of that number, unless its place holds a later one. */
-function mark(state: Uint32Array, ring: number, size: number, number: number, card: number): void {
-  const at = ring + (number % size) * setWords
-  if (state[at] > number) return
+/** Where the record of that number is, made ready if its place held an earlier one; -1 where it holds a later one. */
+function recordAt(state: Uint32Array, ring: Ring, number: number): number {
+  const at = ring.at + (number % ring.records) * ring.words
+  if (state[at] > number) return -1
   if (state[at] < number) {
     state[at] = number
-    state.fill(0, at + 1, at + setWords)
+    state.fill(0, at + 1, at + ring.words)
   }
-  state[at + 1 + (card >>> 5)] |= 1 << (31 - (card & 31))
+  return at
+}
+
+/** Counts a transaction of the hour or day `unit`, and its card. */
+function count(state: Uint32Array, ring: Ring, unit: number, card: number): void {
+  const at = recordAt(state, ring, Math.floor(unit / span))
+  if (at < 0) return
+  state[at + 1 + (unit % span)]++
+  state[at + 1 + span + (card >>> 5)] |= 1 << (31 - (card & 31))
 }
 
 /** Counts a transaction. `time` is milliseconds since 1970, `card` the instrument's bit, 0 to 127. */
 export function addTransaction(state: Uint32Array, time: number, card: number): void {
   const seconds = Math.floor(time / 1000)
-  const hour = Math.floor(time / hourMs)
-  const day = Math.floor(time / dayMs)
   if (state[0] === 0 || seconds < state[0]) state[0] = seconds
-  count(state, layout.hours, rings.hours, countBits.hours, hour)
-  count(state, layout.days, rings.days, countBits.days, day)
-  mark(state, layout.sixHours, rings.sixHours, Math.floor(hour / 6), card)
-  mark(state, layout.sixDays, rings.sixDays, Math.floor(day / 6), card)
+  count(state, rings.hours, Math.floor(time / hourMs), card)
+  count(state, rings.days, Math.floor(time / dayMs), card)
 }
 
 /** The bit of an instrument by the 32-bit hash of its token. */
 export const cardBit = (hash: number): number => hash & 127
 
-export type LabelKind = 'frauds' | 'genuine'
+export type LabelKind = 'fraud' | 'genuine'
 
-/**
- * Adds `delta` to what became known at `knownAt` (milliseconds since 1970); a label that was corrected is taken back by -1. The state must
- * have `labelledWords`.
- */
+const kindWord = { fraud: 1, genuine: 1 + span } as const
+
+/** Adds `delta` to what became known at `knownAt` (milliseconds since 1970); a label that was corrected is taken back by -1. */
 export function addLabel(state: Uint32Array, kind: LabelKind, knownAt: number, delta: number): void {
   const day = Math.floor(knownAt / dayMs)
-  const slot = day % rings.days
-  const at = layout[kind] + slot
-  const round = ((day - slot) / rings.days) * 2 ** countBits.days
-  const word = state[at]
-  if (word >= round + 2 ** countBits.days) return
-  const low = word < round ? 0 : word - round
-  state[at] = round + ((low + delta) & (2 ** countBits.days - 1))
-}
-
-/** The state with room for labels, which is the same one where it has it already. */
-export function withLabels(state: Uint32Array): Uint32Array {
-  if (state.length === labelledWords) return state
-  const grown = new Uint32Array(labelledWords)
-  grown.set(state)
-  return grown
-}
-
-/** Different cards in the sets that end with `number`. */
-function cards(state: Uint32Array, ring: number, size: number, number: number): number {
-  let [a, b, c, d] = [0, 0, 0, 0]
-  for (let at = ring; at < ring + size * setWords; at += setWords) {
-    const age = number - state[at]
-    if (age < 0 || age >= size) continue
-    a |= state[at + 1]
-    b |= state[at + 2]
-    c |= state[at + 3]
-    d |= state[at + 4]
-  }
-  return cardsOf[128 - ones(a) - ones(b) - ones(c) - ones(d)]
+  const at = recordAt(state, rings.labels, Math.floor(day / span))
+  if (at >= 0) state[at + kindWord[kind] + (day % span)] += delta
 }
 
 /** How many bits are set. */
@@ -192,70 +157,72 @@ function ones(word: number): number {
   return Math.imul((n + (n >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
 }
 
-/** What a day's slot counts, if it was written in that day's round; labels are signed. */
-function labelsOf(state: Uint32Array, ring: number, day: number): number {
-  const slot = day % rings.days
-  const word = state[ring + slot]
-  return word >>> countBits.days === (day - slot) / rings.days ? (word << (32 - countBits.days)) >> (32 - countBits.days) : 0
+/** Different cards in all records of the ring that ends with `number`. */
+function cards(state: Uint32Array, ring: Ring, number: number): number {
+  let [a, b, c, d] = [0, 0, 0, 0]
+  for (let r = 0, at = ring.at; r < ring.records; r++, at += ring.words) {
+    const age = number - state[at]
+    if (age < 0 || age >= ring.records) continue
+    a |= state[at + 1 + span]
+    b |= state[at + 2 + span]
+    c |= state[at + 3 + span]
+    d |= state[at + 4 + span]
+  }
+  return cardsOf[128 - ones(a) - ones(b) - ones(c) - ones(d)]
 }
 
-/** Writes the features of `counterFeatures` into `out` from `at` on, as of `time`. */
+/** What a record counts of an hour or a day at `place` (1 or, for genuine labels, behind the frauds); 0 where there is no such record. */
+function countOf(state: Uint32Array, ring: Ring, unit: number, place: number): number {
+  if (unit < 0) return 0
+  const number = Math.floor(unit / span)
+  const at = ring.at + (number % ring.records) * ring.words
+  return state[at] === number ? state[at + place + (unit % span)] | 0 : 0
+}
+
+/** The sum over `units` hours or days that end with `unit`, and the one before them in the proportion `rest`. */
+function windowOf(state: Uint32Array, ring: Ring, unit: number, units: number, rest: number): number {
+  let sum = 0
+  let oldest = 0
+  for (let r = 0, at = ring.at; r < ring.records; r++, at += ring.words) {
+    const first = unit - state[at] * span
+    if (first < 0 || first > units + span) continue
+    for (let i = 0; i < span; i++) {
+      const age = first - i
+      if (age === units) oldest = state[at + 1 + i]
+      else if (age >= 0 && age < units) sum += state[at + 1 + i]
+    }
+  }
+  return sum + oldest * rest
+}
+
+/** Writes the features of `counterFeatures` into `out` from `at` on, as of `time` (milliseconds since 1970). */
 export function readCounters(state: Uint32Array, time: number, out: Float32Array, at: number): void {
   const hour = Math.floor(time / hourMs)
   const day = Math.floor(time / dayMs)
-  let count24 = 0
-  let hourBefore = 0
-  let oldestHour = 0
-  let thisHour = 0
-  const lastHour = hour % rings.hours
-  const hourRound = (hour - lastHour) / rings.hours
-  for (let slot = 0; slot < rings.hours; slot++) {
-    const word = state[layout.hours + slot]
-    if (word >>> countBits.hours !== (slot <= lastHour ? hourRound : hourRound - 1)) continue
-    const n = word & (2 ** countBits.hours - 1)
-    const age = slot <= lastHour ? lastHour - slot : lastHour - slot + rings.hours
-    if (age === rings.hours - 1) oldestHour = n
-    else count24 += n
-    if (age === 0) thisHour = n
-    else if (age === 1) hourBefore = n
-  }
-  let count30 = 0
-  let oldestDay = 0
-  const lastDay = day % rings.days
-  const dayRound = (day - lastDay) / rings.days
-  for (let slot = 0; slot < rings.days; slot++) {
-    const word = state[layout.days + slot]
-    if (word >>> countBits.days !== (slot <= lastDay ? dayRound : dayRound - 1)) continue
-    const n = word & (2 ** countBits.days - 1)
-    if (slot === (lastDay + 1) % rings.days) oldestDay = n
-    else count30 += n
-  }
+  const restOfHour = 1 - (time - hour * hourMs) / hourMs
+  const restOfDay = 1 - (time - day * dayMs) / dayMs
+  const count30 = windowOf(state, rings.days, day, 30, restOfDay)
   let frauds = 0
   let first = mostDays
   let last = mostDays
-  let genuine = 0
-  if (state.length === labelledWords) {
-    for (let age = 0; age < mostDays - 1; age++) {
-      const n = labelsOf(state, layout.frauds, day - age)
-      frauds += n
-      if (n <= 0) continue
-      first = age
-      if (last === mostDays) last = age
-    }
-    for (let age = 0; age <= first && first < mostDays; age++) genuine += labelsOf(state, layout.genuine, day - age)
+  for (let age = 0; age < 30; age++) {
+    const n = countOf(state, rings.labels, day - age, kindWord.fraud)
+    frauds += n
+    if (n <= 0) continue
+    first = age
+    if (last === mostDays) last = age
   }
-  const restOfHour = 1 - (time - hour * hourMs) / hourMs
-  const restOfDay = 1 - (time - day * dayMs) / dayMs
-  const all30 = count30 + oldestDay * restOfDay
-  const known = Math.max(0, frauds)
-  out[at] = thisHour + hourBefore * restOfHour
-  out[at + 1] = count24 + oldestHour * restOfHour
-  out[at + 2] = all30
-  out[at + 3] = cards(state, layout.sixHours, rings.sixHours, Math.floor(hour / 6))
-  out[at + 4] = cards(state, layout.sixDays, rings.sixDays, Math.floor(day / 6))
+  let genuine = 0
+  if (first < mostDays) for (let age = 0; age <= first; age++) genuine += countOf(state, rings.labels, day - age, kindWord.genuine)
+  frauds = Math.max(0, frauds)
+  out[at] = windowOf(state, rings.hours, hour, 1, restOfHour)
+  out[at + 1] = windowOf(state, rings.hours, hour, 24, restOfHour)
+  out[at + 2] = count30
+  out[at + 3] = cards(state, rings.hours, Math.floor(hour / span))
+  out[at + 4] = cards(state, rings.days, Math.floor(day / span))
   out[at + 5] = state[0] === 0 ? 0 : Math.min(mostDays, Math.max(0, (time / 1000 - state[0]) / 86_400))
-  out[at + 6] = Math.min(1, (known + priorWeight * baseRate) / (all30 + priorWeight))
-  out[at + 7] = known
+  out[at + 6] = Math.min(1, (frauds + priorWeight * baseRate) / (count30 + priorWeight))
+  out[at + 7] = frauds
   out[at + 8] = first
   out[at + 9] = last
   out[at + 10] = Math.max(0, genuine)
