@@ -2,9 +2,11 @@
 import type { SimulatedEvent } from '../infra/simulator/simulate.ts'
 import { euros } from '../infra/simulator/world.ts'
 import { exponentOf } from '../services/shared/currencies.ts'
-import { customerOf, type Transaction } from '../services/shared/events.ts'
-import { entryOf } from './entry.ts'
-import { width } from './features.ts'
+import { customerOf, type Label, type Transaction } from '../services/shared/events.ts'
+import { addLabel, addTransaction, cardBit, counterFeatures, entityTypes, readCounters, stateWords } from './counters.ts'
+import { entryOf, hashOf } from './entry.ts'
+import { ownWidth, width } from './features.ts'
+import { factsOf } from './parties.ts'
 import { Profile } from './profile.ts'
 
 export type Dataset = {
@@ -20,6 +22,29 @@ export type Dataset = {
 
 const base = (t: Transaction): number => Math.round(t.amount * euros[t.currency] * 10 ** (exponentOf('EUR') - exponentOf(t.currency)))
 
+/** Counters of entities as serving has them, over a whole stream. */
+class Entities {
+  readonly #places = new Map<string, number>()
+  readonly #states: Uint32Array[] = []
+
+  /** The place of each entity of a transaction, -1 where it names none. */
+  placesOf({ counterparty, device, ip }: Transaction): number[] {
+    return [counterparty, device, ip].map((value, type) => (value === undefined ? -1 : this.#placeOf(`${type}:${value}`)))
+  }
+
+  #placeOf(key: string): number {
+    const known = this.#places.get(key)
+    if (known !== undefined) return known
+    const place = this.#states.push(new Uint32Array(stateWords)) - 1
+    this.#places.set(key, place)
+    return place
+  }
+
+  stateAt(place: number): Uint32Array {
+    return this.#states[place]
+  }
+}
+
 /** Folds a stream of at most `most` transactions. Each row sees only what came before it; resends are passed over. */
 export function foldStream(events: Iterable<SimulatedEvent>, most: number, progress: (rows: number) => void = () => undefined): Dataset {
   const features = new Float32Array(most * width)
@@ -28,6 +53,9 @@ export function foldStream(events: Iterable<SimulatedEvent>, most: number, progr
   const truth = new Uint8Array(most)
   const rowOf = new Map<string, number>()
   const profiles = new Map<string, Profile>()
+  const entities = new Entities()
+  const placesOf = new Int32Array(most * entityTypes.length)
+  const labelled = new Map<number, Label>()
   const profileOf = (customer: string): Profile => {
     const known = profiles.get(customer)
     if (known) return known
@@ -35,32 +63,49 @@ export function foldStream(events: Iterable<SimulatedEvent>, most: number, progr
     profiles.set(customer, made)
     return made
   }
+  const count = (row: number, { value, knownAt }: Label, delta: number) => {
+    if (value === 'inconclusive') return
+    for (let i = 0; i < entityTypes.length; i++) {
+      const place = placesOf[row * entityTypes.length + i]
+      if (place >= 0) addLabel(entities.stateAt(place), value, Date.parse(knownAt), delta)
+    }
+  }
+  const takeLabel = (label: Label) => {
+    const row = rowOf.get(label.transaction)
+    if (row === undefined) return
+    if (label.value !== 'inconclusive') labels[row] = label.value === 'fraud' ? 1 : 0
+    const before = labelled.get(row)
+    if (before && Date.parse(before.knownAt) > Date.parse(label.knownAt)) return
+    if (before) count(row, before, -1)
+    labelled.set(row, label)
+    count(row, label, 1)
+  }
+  const takeTransaction = (event: Transaction, row: number) => {
+    const time = Date.parse(event.time)
+    const entry = entryOf(event, base(event), time)
+    const profile = profileOf(customerOf(event))
+    profile.fold(entry, features, row * width)
+    profile.insert(entry)
+    const card = cardBit(hashOf(event.instrument))
+    entities.placesOf(event).forEach((place, i) => {
+      placesOf[row * entityTypes.length + i] = place
+      if (place < 0) return
+      readCounters(entities.stateAt(place), time, features, row * width + ownWidth + i * counterFeatures.length)
+      addTransaction(entities.stateAt(place), time, card)
+    })
+    times[row] = time
+    rowOf.set(event.id, row)
+  }
   let rows = 0
   for (const e of events) {
-    if (e.topic === 'labels') {
-      const row = rowOf.get(e.event.transaction)
-      if (row !== undefined && e.event.value !== 'inconclusive') labels[row] = e.event.value === 'fraud' ? 1 : 0
-    } else if (e.topic === 'outcomes')
+    if (e.topic === 'labels') takeLabel(e.event)
+    else if (e.topic === 'outcomes')
       profileOf(e.event.customer).addOutcome(Date.parse(e.event.happenedAt), e.at, e.event.result, e.event.id)
     else if (e.topic === 'parties') {
-      const { instrument, validFrom, home, zone, opened } = e.event
-      if (instrument !== undefined) continue
-      profileOf(e.event.customer).addParty({
-        validFrom: Date.parse(validFrom),
-        lat: home?.lat ?? null,
-        lon: home?.lon ?? null,
-        zone: zone ?? null,
-        opened: opened ? Date.parse(opened) : null,
-      })
+      if (e.event.instrument === undefined) profileOf(e.event.customer).addParty(factsOf(e.event))
     } else if (!e.resend && rows < most) {
-      const time = Date.parse(e.event.time)
-      const entry = entryOf(e.event, base(e.event), time)
-      const profile = profileOf(customerOf(e.event))
-      profile.fold(entry, features, rows * width)
-      profile.insert(entry)
-      times[rows] = time
+      takeTransaction(e.event, rows)
       truth[rows] = e.fraud ? 1 : 0
-      rowOf.set(e.event.id, rows)
       rows++
       if (rows % 20_000 === 0) progress(rows)
     }

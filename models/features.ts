@@ -1,7 +1,7 @@
 /**
  * The one definition of every feature. Scoring, training, reasons, the verifier and `docs/features.md` take names, units and meanings
  * from here, and the order is the order in the vector. A customer's are computed from that customer's history by `fold.ts`, as of the
- * transaction's own time t.
+ * transaction's own time t; those of counterparties, devices and addresses come from the counters of `counters.ts`.
  *
  * A window of length w is (t - w, t]: a transaction exactly w before is out. "Payments" are debits that move money (authorization,
  * transfer, and a capture that names no original), declined ones too; the transaction itself is one of them where it is a payment.
@@ -9,6 +9,7 @@
  * transactions. Amounts are minor units of the tenant's base currency.
  */
 import { createHash } from 'node:crypto'
+import { counterFeatures, entityTypes } from './counters.ts'
 
 export type FeatureType = 'number' | 'count' | 'flag'
 /** Whose history a feature looks at. */
@@ -45,8 +46,8 @@ const perSpan = (name: string, type: FeatureType, unit: string, meaning: string,
 const flag = (name: string, meaning: string, since?: string) => own(name, 'flag', '0 or 1', meaning, since)
 const fact = (name: string, meaning: string, since?: string) => given(name, 'flag', '0 or 1', meaning, since)
 
-/** Every feature, in the order of the vector. */
-export const features: readonly Feature[] = [
+/** What a profile computes from one customer's history. */
+const ownFeatures: readonly Feature[] = [
   given('amount', 'number', 'minor units', 'Amount, to 24 significant bits', first),
   fact('round_amount', 'At least 1,000 minor units with at most two leading digits that are not zero'),
   fact('under_round_amount', 'At least 1,000 minor units, and at most 5 % under 1, 2 or 5 times a power of ten'),
@@ -128,8 +129,19 @@ export const features: readonly Feature[] = [
   card('instrument_gap', 'number', 'seconds', 'Since the transaction before with the instrument; 30 days where there is none'),
 ]
 
-/** How many features a vector has. */
+/** What is read from the counters of an entity over all customers. */
+const sharedFeatures: readonly Feature[] = entityTypes.flatMap((entity) =>
+  counterFeatures.map(({ name, type, unit, meaning }) =>
+    of(entity)(`${entity}_${name}`, type, unit, meaning.replace('THING', entity === 'ip' ? 'address' : entity)),
+  ),
+)
+
+/** Every feature, in the order of the vector: the customer's own first, then those of `entityTypes`, each as `counterFeatures` has them. */
+export const features: readonly Feature[] = [...ownFeatures, ...sharedFeatures]
+
+/** How many features a vector has, and how many of them are the customer's own. */
 export const width = features.length
+export const ownWidth = ownFeatures.length
 export const featureNames: readonly string[] = features.map((f) => f.name)
 
 /** 16 hex characters that change with any definition: a model and a recorded vector belong together when theirs are equal. */

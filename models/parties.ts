@@ -1,10 +1,20 @@
 /** What is known of a customer beside the transactions, in versions: each holds from its own time on, the first one before it too. */
+import type { Party } from '../services/shared/events.ts'
 import { type Zone, zoneOf } from './zone.ts'
 
 /** A version; null where something is unknown. `validFrom` and `opened` are milliseconds since 1970. */
 export type CustomerFacts = { validFrom: number; lat: number | null; lon: number | null; zone: string | null; opened: number | null }
 /** The same for the fold: NaN where something is unknown. */
 export type Known = { validFrom: number; lat: number; lon: number; zone: Zone; opened: number }
+
+/** The version that a `parties` event tells. */
+export const factsOf = ({ validFrom, home, zone, opened }: Party): CustomerFacts => ({
+  validFrom: Date.parse(validFrom),
+  lat: home?.lat ?? null,
+  lon: home?.lon ?? null,
+  zone: zone ?? null,
+  opened: opened === undefined ? null : Date.parse(opened),
+})
 
 const most = 16
 export const nothingKnown: Known = { validFrom: 0, lat: Number.NaN, lon: Number.NaN, zone: zoneOf(null), opened: Number.NaN }

@@ -1,6 +1,6 @@
 /** One customer's decisions once more: content, features, score and action, each from what came earlier in the log. */
 import { entryOf } from '../../models/entry.ts'
-import { featureSetHash, width } from '../../models/features.ts'
+import { featureSetHash, ownWidth } from '../../models/features.ts'
 import { Profile } from '../../models/profile.ts'
 import { contentHash } from '../../services/detector/content-hash.ts'
 import { actionOf, isSampled } from '../../services/detector/decide.ts'
@@ -32,9 +32,9 @@ export function* recompute({ rows, outcomes, versions }: Held, { from, to }: Ran
       let features: Float32Array | undefined
       let featuresDiffer = false
       if (row.feature_set.toString('hex') === featureSetHash) {
-        features = new Float32Array(width)
+        features = new Float32Array(ownWidth)
         profile.fold(entry, features, 0)
-        featuresDiffer = !Buffer.from(features.buffer).equals(row.features)
+        featuresDiffer = !Buffer.from(features.buffer).equals(row.features.subarray(0, ownWidth * 4))
       }
       yield { row, features, contentDiffers, featuresDiffer }
     }

@@ -2,11 +2,10 @@
 
 import { entryOf } from '../../models/entry.ts'
 import { width } from '../../models/features.ts'
-import type { CustomerFacts } from '../../models/parties.ts'
+import { factsOf } from '../../models/parties.ts'
 import type { Profile } from '../../models/profile.ts'
 import { maskCardNumbers } from '../shared/card-numbers.ts'
 import type { Database } from '../shared/database.ts'
-import type { Party } from '../shared/events.ts'
 import { deadLetter } from '../shared/outcomes.ts'
 import { type Applied, type Candidate, type Decided, positionOf, type Raw, type Verdict } from './batch.ts'
 import type { Parsed } from './parse.ts'
@@ -48,16 +47,6 @@ function remember(v: Verdict, profiles: Profiles): string | undefined {
   if (v.kind === 'outcome') profile?.addOutcome(v.happened, v.raw.received, v.outcome.result, v.outcome.id)
   else profile?.addParty(factsOf(v.party))
   return nameOf(v.raw.tenant, customer)
-}
-
-function factsOf({ validFrom, home, zone, opened }: Party): CustomerFacts {
-  return {
-    validFrom: Date.parse(validFrom),
-    lat: home?.lat ?? null,
-    lon: home?.lon ?? null,
-    zone: zone ?? null,
-    opened: opened === undefined ? null : Date.parse(opened),
-  }
 }
 
 export function enrich(profiles: Profiles, database: Database) {

@@ -1,6 +1,6 @@
 /** The features once more, slow and obvious, straight from what the registry says: the yardstick for the fold that serves. */
 import { hashOf, latOf, lonOf, packPlace } from '../../models/entry.ts'
-import { featureNames } from '../../models/features.ts'
+import { featureNames, ownWidth } from '../../models/features.ts'
 import type { CustomerFacts } from '../../models/parties.ts'
 import { distance } from '../../models/places.ts'
 import type { Transaction } from '../../services/shared/events.ts'
@@ -167,5 +167,5 @@ export function slowFeatures(
     values[`mean_${name}`] = sum(inSpan) / Math.max(1, inSpan.length)
     values[`max_${name}`] = greatest(inSpan)
   }
-  return Float32Array.from(featureNames, (name) => values[name])
+  return Float32Array.from(featureNames.slice(0, ownWidth), (name) => values[name])
 }
