@@ -9,7 +9,7 @@ export function cardOf(m: Manifest): string {
   const { network, logisticRegression, baseRate } = m.figures
   return `# Model card: ${m.name}
 
-**What it is.** A perceptron with hidden layers of ${m.hidden.join(' and ')} on ${m.features.length} features of a customer's own history, each seen
+**What it is.** A perceptron with hidden layers of ${m.hidden.join(' and ')} on ${m.features.length} features of a customer's own history and of counterparties, devices and addresses over all customers, each seen
 through three soft steps. It gives the probability that a transaction is fraud. It ships so that Assay decides from its first minute.
 
 **What it learned from.** ${data.transactions} simulated transactions of ${data.customers} customers over ${data.days} days (seed ${data.seed}, which no demonstration
@@ -24,7 +24,7 @@ ${row('network', network)}
 ${row('logistic regression on the same inputs', logisticRegression)}
 
 **Where it ends.** It knows the simulator's customers, not yours: take it as a beginning, replay your own history, and train on your own
-labels. Friendly fraud looks like an ordinary purchase and is mostly missed. A customer's first days look unusual to it. It sees nothing
-of merchants, devices or addresses that other customers share.
+labels. Friendly fraud looks like an ordinary purchase and is mostly missed. A customer's first days look unusual to it, and so
+do those of a new installation, whose counters of merchants, devices and addresses are empty.
 `
 }

@@ -147,9 +147,11 @@ export const featureNames: readonly string[] = features.map((f) => f.name)
 /** 16 hex characters that change with any definition: a model and a recorded vector belong together when theirs are equal. */
 export const featureSetHash: string = createHash('sha256').update(JSON.stringify(features)).digest('hex').slice(0, 16)
 
+const places = new Map(featureNames.map((name, i) => [name, i]))
+
 /** Place of each feature in the vector. Throws at the first use of a name that does not exist. */
 export function indexOf(name: string): number {
-  const index = featureNames.indexOf(name)
-  if (index < 0) throw new RangeError(`There is no feature '${name}'`)
+  const index = places.get(name)
+  if (index === undefined) throw new RangeError(`There is no feature '${name}'`)
   return index
 }

@@ -1,4 +1,4 @@
-/** Why a transaction stands out against the customer's own habit, in words that a customer could be told. Pure. */
+/** Why a transaction stands out against the customer's own habit, and what is known of where it came from and goes to, in words that a customer could be told. Pure. */
 import type { Reason } from '../services/shared/events.ts'
 import { indexOf } from './features.ts'
 
@@ -88,6 +88,49 @@ const rules: readonly Rule[] = [
     feature: 'refunds_30d',
     weight: (x) => (x >= 3 ? 1 + x / 4 : 0),
     text: (x) => `${Math.round(x)} refunds within 30 days`,
+  },
+  {
+    code: 'counterparty_frauds',
+    feature: 'counterparty_frauds_30d',
+    weight: (x, v) => (x >= 2 && at(v, 'counterparty_fraud_share') > 0.03 ? 1 + Math.log2(x) / 2 : 0),
+    text: (x) => `${Math.round(x)} frauds at this merchant or payee became known within 30 days`,
+  },
+  {
+    code: 'device_frauds',
+    feature: 'device_frauds_30d',
+    weight: (x) => (x >= 1 ? 2.5 : 0),
+    text: (x) =>
+      x === 1 ? 'A fraud with this device became known' : `${Math.round(x)} frauds with this device became known within 30 days`,
+  },
+  {
+    code: 'device_many_cards',
+    feature: 'device_cards_30d',
+    weight: (x) => (x >= 4 ? Math.log2(x) - 0.5 : 0),
+    text: (x) => `The device was used with about ${Math.round(x)} different cards or accounts within 30 days`,
+  },
+  {
+    code: 'address_many_cards',
+    feature: 'ip_cards_24h',
+    weight: (x) => (x >= 6 ? Math.log2(x) - 1.5 : 0),
+    text: (x) => `About ${Math.round(x)} different cards or accounts from this address within a day`,
+  },
+  {
+    code: 'same_amount',
+    feature: 'same_amount_24h',
+    weight: (x) => (x >= 2 ? Math.log2(x + 1) : 0),
+    text: (x) => `The same amount ${Math.round(x) + 1} times within a day`,
+  },
+  {
+    code: 'money_passes_through',
+    feature: 'credit_sum_24h',
+    weight: (x, v) => (x > 0 && at(v, 'transfer') === 1 && at(v, 'credit') === 0 && at(v, 'sum_24h') > 0.7 * x ? 1.5 : 0),
+    text: () => 'Money that came in within the day goes out again',
+  },
+  {
+    code: 'unusual_remote',
+    feature: 'card_not_present',
+    weight: (x, v) => (x === 1 && at(v, 'history') >= 10 && at(v, 'remote_share') < 0.05 ? 0.9 : 0),
+    text: () => 'Without the card present, which is unusual for this customer',
   },
   {
     code: 'unusual_night',

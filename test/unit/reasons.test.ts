@@ -43,6 +43,21 @@ describe('reasons', () => {
     expect(codes({ night: 1, night_share: 0.6 })).not.toContain('unusual_night')
   })
 
+  it('tells what others met at the same merchant, device or address', () => {
+    expect(codes({ counterparty_frauds_30d: 4, counterparty_fraud_share: 0.1 })).toEqual(['counterparty_frauds'])
+    expect(codes({ counterparty_frauds_30d: 4, counterparty_fraud_share: 0.001 })).toEqual([])
+    expect(codes({ device_frauds_30d: 1, device_cards_30d: 9, ip_cards_24h: 20 })).toEqual([
+      'address_many_cards',
+      'device_many_cards',
+      'device_frauds',
+    ])
+  })
+
+  it('calls the card’s absence unusual only for those who mostly have it present', () => {
+    expect(codes({ card_not_present: 1, history: 30, remote_share: 0.01 })).toEqual(['unusual_remote'])
+    expect(codes({ card_not_present: 1, history: 30, remote_share: 0.5 })).toEqual([])
+  })
+
   it('says nothing of an age that is unknown', () => {
     expect(codes({ account_age: 0, account_age_unknown: 1 })).not.toContain('new_account')
   })
