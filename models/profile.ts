@@ -9,7 +9,8 @@ import { History } from './history.ts'
 import { type CustomerFacts, type Known, nothingKnown, Parties } from './parties.ts'
 import { isNight, isWeekend } from './zone.ts'
 
-const emptyBytes = 240
+/** What Node takes for a profile and its place in a cache beside the arrays: measured over 200,000 of them. */
+const emptyBytes = 1000
 
 export class Profile {
   readonly #history = new History()
@@ -21,7 +22,7 @@ export class Profile {
     return this.#history.length
   }
 
-  /** Bytes of memory that this profile takes, near enough for a bound. */
+  /** Bytes of memory that this profile takes in a cache, near enough for a bound. */
   get bytes(): number {
     return (
       emptyBytes +

@@ -19,7 +19,7 @@ import { loadModel } from './state/model-in-force.ts'
 import { createProfiles } from './state/profiles.ts'
 import { createRates } from './state/rates.ts'
 
-/** Bytes of customers' histories kept in memory: about 100,000 customers with 30 transactions each. */
+/** Bytes of customers' histories kept in memory: about 140,000 customers with 30 transactions each. */
 const profileBytes = 256 * 1024 * 1024
 
 export function createDetector(
