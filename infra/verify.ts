@@ -5,6 +5,7 @@ import { AssayError } from '../services/shared/errors.ts'
 import { checkSettings, type Settings } from '../services/shared/settings.ts'
 import { print, withDatabase } from './local.ts'
 import { createProgressLine } from './progress-line.ts'
+import { compareCounters, slack } from './verify/counters.ts'
 import { customersIn, type Range, type Row, readHeld } from './verify/customers.ts'
 import { Stretches } from './verify/offsets.ts'
 import { actionDiffers, recompute } from './verify/recompute.ts'
@@ -20,6 +21,9 @@ export type Verified = {
   missing: number
   /** Rows whose features are of another version of the registry; their features and scores are not checked. */
   otherFeatures: number
+  /** Decisions whose shared counters were compared, and those that saw what these cannot have held within a minute: not an error while Redis is being filled. */
+  countersCompared: number
+  countersBeyond: number
   /** The first transactions with a difference. */
   ids: string[]
 }
@@ -76,6 +80,9 @@ async function verifyBank(database: Database, tenant: string, range: Range, foun
       progress()
     }
     found.missing += await stretches.missing(database, tenant)
+    const counters = await compareCounters(database, tenant, range)
+    found.countersCompared += counters.compared
+    found.countersBeyond += counters.beyond.length
   } finally {
     scores.stop()
   }
@@ -95,6 +102,8 @@ export async function verify(
     actionsDiffering: 0,
     missing: 0,
     otherFeatures: 0,
+    countersCompared: 0,
+    countersBeyond: 0,
     ids: [],
   }
   const tenants = await database.query<{ tenant: string }>(
@@ -140,6 +149,9 @@ export function verifyCommand(): Command {
         print(`  offsets without an outcome             ${found.missing}`)
         if (found.otherFeatures > 0)
           print(`  with features of another version       ${found.otherFeatures} (features and scores not checked)`)
+        print(
+          `shared counters, taken as recorded: ${found.countersCompared} compared, ${found.countersBeyond} beyond what they held within ${slack / 1000} s`,
+        )
         if (found.ids.length > 0) print(`the first that differ: ${found.ids.join(' ')}`)
         if (options.json) print(JSON.stringify(found))
         if (differences(found) > 0) process.exitCode = 1
