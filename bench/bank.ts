@@ -4,7 +4,7 @@ import kafkajs from 'kafkajs'
 import { writeRates } from '../infra/commands/rates.ts'
 import { migrate } from '../infra/migrations/migrate.ts'
 import { readTopic } from '../infra/read-topic.ts'
-import { simulate } from '../infra/simulator/simulate.ts'
+import { type SimulatedEvent, simulate } from '../infra/simulator/simulate.ts'
 import { ratesOf } from '../infra/start/rates.ts'
 import { type Bus, createBus, type Outgoing } from '../services/shared/bus.ts'
 import { type Config, readConfig } from '../services/shared/config.ts'
@@ -51,23 +51,42 @@ export async function createBank(env: Record<string, string | undefined>): Promi
 
 export type Stream = { transactions: Outgoing[]; parties: Outgoing[]; distinct: number }
 
+const recordOf = (tenant: string, e: SimulatedEvent): Outgoing => ({
+  topic: tenantTopic(tenant, e.topic),
+  key: (topics[e.topic].key as (x: unknown) => string)(e.event),
+  value: JSON.stringify(e.event),
+})
+
 /** The stream of a run, made before anything is timed: transactions with 1 % resends, and who the customers are. */
 export function streamOf(tenant: string, count: number, seed: number): Stream {
   const stream: Stream = { transactions: [], parties: [], distinct: 0 }
   for (const e of simulate({ seed, tenant, transactions: count })) {
-    if (e.topic !== 'transactions' && e.topic !== 'parties') continue
-    const record = {
-      topic: tenantTopic(tenant, e.topic),
-      key: (topics[e.topic].key as (x: unknown) => string)(e.event),
-      value: JSON.stringify(e.event),
-    }
-    if (e.topic === 'parties') stream.parties.push(record)
-    else {
-      stream.transactions.push(record)
-      if (!e.resend) stream.distinct++
-    }
+    if (e.topic === 'parties') stream.parties.push(recordOf(tenant, e))
+    if (e.topic !== 'transactions') continue
+    stream.transactions.push(recordOf(tenant, e))
+    if (!e.resend) stream.distinct++
   }
   return stream
+}
+
+/** The transactions of a stream put into Kafka as they are made, for one that is too long to be held. Returns how many there are. */
+export async function loadStream(
+  bank: Bank,
+  options: { transactions: number; customers: number; seed: number },
+): Promise<{ records: number; distinct: number }> {
+  const loaded = { records: 0, distinct: 0 }
+  let waiting: Outgoing[] = []
+  for (const e of simulate({ ...options, tenant: bank.tenant })) {
+    if (e.topic !== 'transactions') continue
+    waiting.push(recordOf(bank.tenant, e))
+    loaded.records++
+    if (!e.resend) loaded.distinct++
+    if (waiting.length < 1000) continue
+    await bank.bus.send(waiting)
+    waiting = []
+  }
+  await bank.bus.send(waiting)
+  return loaded
 }
 
 /** Puts records into Kafka, a thousand at a time. */

@@ -2,6 +2,8 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { down, status, up } from '../infra/stack/stack.ts'
 import { messageOf } from '../services/shared/errors.ts'
+import { backlog } from './backlog.ts'
+import type { Watched } from './drain.ts'
 import { type Report, throughput } from './throughput.ts'
 
 const whole = (least: number) => (text: string) => {
@@ -39,21 +41,54 @@ program
   .option('--profile <directory>', 'write a CPU profile of the detector there, which slows it a little')
   .option('--json', 'print the report as JSON on the last line')
   .addHelpText('after', '\nExamples:\n  npm run bench -- throughput\n  ASSAY_SQL=tidb npm run bench -- throughput --json')
-  .action(async (options: { transactions: number; runs: number; seconds: number; quick?: boolean; profile?: string; json?: boolean }) => {
-    const directory = '.assay/bench'
-    const before = (await status(directory)).servers.filter((s) => s.state === 'running').length
-    const stack = await up({ directory, report: ({ message }) => process.stderr.write(`${message}\n`) })
-    try {
+  .action((options: { transactions: number; runs: number; seconds: number; quick?: boolean; profile?: string; json?: boolean }) =>
+    onServers(options, async (watched) => {
       const sized = options.quick ? { transactions: 20_000, runs: 1, seconds: 5 } : options
-      const flags = options.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`]
-      const report = await throughput({ ...sized, flags, env: { ...process.env, ...stack.env }, servers: stack.servers })
+      const report = await throughput({ ...sized, ...watched })
       print(report)
       if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`)
-      process.exitCode = report.targets.every((t) => t.met) ? 0 : 1
-    } finally {
-      if (before === 0) await down(directory, { erase: true })
-    }
-  })
+      return report.targets.every((t) => t.met)
+    }),
+  )
+program
+  .command('backlog')
+  .description('a long backlog of many customers, and the memory that the detector takes over it')
+  .option('--transactions <number>', 'transactions in the backlog', whole(1000), 1_000_000)
+  .option('--customers <number>', 'whose they are', whole(100), 200_000)
+  .option('--profile <directory>', 'write a CPU profile of the detector there, which slows it a little')
+  .option('--json', 'print the report as JSON on the last line')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  ASSAY_SQL=tidb npm run bench -- backlog\n  npm run bench -- backlog --transactions 100000 --customers 20000 --json',
+  )
+  .action((options: { transactions: number; customers: number; profile?: string; json?: boolean }) =>
+    onServers(options, async (watched) => {
+      const report = await backlog({ ...options, ...watched })
+      const { assay, cpuUs, rssMb, rssPeakMb, decided } = report.result
+      const work = Object.entries(cpuUs).map(([n, us]) => `${n} ${us}`)
+      process.stdout.write(
+        `${decided} decided, ${Math.round(assay)} a second; CPU µs a transaction: ${work.join(', ')}\n` +
+          `memory at each tenth: ${rssMb.join(', ')} MB\n` +
+          `${report.target.met ? 'met    ' : 'NOT MET'} peak memory: ${rssPeakMb} MB (at most ${report.target.atMostMb})\n`,
+      )
+      if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`)
+      return report.target.met
+    }),
+  )
+
+/** Brings the bench's servers up for `work`, which says whether its targets were met, and ends those that it started. */
+async function onServers(options: { profile?: string }, work: (watched: Watched) => Promise<boolean>): Promise<void> {
+  const directory = '.assay/bench'
+  const before = (await status(directory)).servers.filter((s) => s.state === 'running').length
+  const stack = await up({ directory, report: ({ message }) => process.stderr.write(`${message}\n`) })
+  try {
+    const flags = options.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`]
+    const met = await work({ env: { ...process.env, ...stack.env }, servers: stack.servers, flags })
+    process.exitCode = met ? 0 : 1
+  } finally {
+    if (before === 0) await down(directory, { erase: true })
+  }
+}
 
 await program.parseAsync().catch((error: unknown) => {
   process.stderr.write(`bench: ${messageOf(error)}\n`)

@@ -18,6 +18,15 @@ export function cpuSeconds(pid: number): number {
   }
 }
 
+/** Memory that the process has now, in MB; NaN for one that is gone. */
+export function memoryOf(pid: number): number {
+  try {
+    return Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024)
+  } catch {
+    return Number.NaN
+  }
+}
+
 /** Most memory that the process ever had, in MB. */
 export function peakMemory(pid: number): number {
   try {

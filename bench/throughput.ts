@@ -10,17 +10,10 @@ import { tenantTopic } from '../services/shared/events.ts'
 import { defaultPartitioner } from '../services/shared/kafkajs.ts'
 import { type Bank, createBank, load, type Stream, spanOf, streamOf, waitForSize } from './bank.ts'
 import { endDetector, mustRun, spawnDetector } from './detector.ts'
-import { cpuSeconds, type Percentiles, peakMemory, percentilesOf, type Spread, spreadOf } from './process.ts'
+import { type Drained, deadline, drain, type Watched } from './drain.ts'
+import { type Percentiles, percentilesOf, type Spread, spreadOf } from './process.ts'
 
-export type ThroughputOptions = {
-  env: Record<string, string | undefined>
-  servers: { name: string; product: string; version: string; pid?: number }[]
-  transactions: number
-  runs: number
-  seconds: number
-  /** For Node, when it runs the detector of the backlog. */
-  flags?: readonly string[]
-}
+export type ThroughputOptions = Watched & { transactions: number; runs: number; seconds: number }
 export type Result = {
   name: string
   perSecond?: Spread
@@ -36,34 +29,9 @@ export type Result = {
 type Target = { name: string; atLeast: number; aim: number; value: number; met: boolean }
 export type Report = { bench: 'throughput'; conditions: Record<string, unknown>; sql: string; results: Result[]; targets: Target[] }
 
-type Run = { assay: number; kafka: number; insert: number; cpuUs: Record<string, number>; rssPeakMb: number; sent: number; decided: number }
+type Run = Drained & { kafka: number; insert: number }
 
 const say = (line: string) => process.stderr.write(`${line}\n`)
-const deadline = 300
-
-/** Decided a second over the backlog, by the times of the first and the last decision. */
-async function drain(bank: Bank, stream: Stream, options: ThroughputOptions): Promise<Omit<Run, 'kafka' | 'insert'>> {
-  const decisions = tenantTopic(bank.tenant, 'decisions')
-  // A server that somebody else runs has no process that we know, and is left out.
-  const watched = options.servers.flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name: name === 'sql' ? 'tidb' : name, pid }]))
-  const child = spawnDetector(bank.config, options.flags)
-  const check = () => mustRun(child)
-  try {
-    const all = () => [{ name: 'assay', pid: child.pid as number }, ...watched].map(({ name, pid }) => ({ name, cpu: cpuSeconds(pid) }))
-    await waitForSize(bank.bus, decisions, 1, deadline, check)
-    const before = all()
-    await waitForSize(bank.bus, decisions, stream.transactions.length, deadline, check)
-    const cpuUs = Object.fromEntries(
-      all().map(({ name, cpu }, i) => [name, Math.round(((cpu - before[i].cpu) * 1e6) / stream.transactions.length)]),
-    )
-    const rssPeakMb = peakMemory(child.pid as number)
-    const { first, last, ids } = await spanOf(bank.bus, decisions, `${bank.config.group}-reader`)
-    return { assay: (stream.transactions.length * 1000) / (last - first), cpuUs, rssPeakMb, sent: stream.distinct, decided: ids }
-  } finally {
-    await endDetector(child)
-  }
-}
-
 /** The first yardstick: kafkajs alone, as its documents show it. Consume, parse, produce batch by batch, acks of all replicas. */
 async function passThrough(bank: Bank, stream: Stream): Promise<number> {
   // A topic that nothing else was written to.
@@ -126,7 +94,7 @@ async function once(n: number, options: ThroughputOptions): Promise<Run> {
   try {
     const stream = streamOf(bank.tenant, options.transactions, 100 + n)
     await load(bank.bus, stream.transactions)
-    const drained = await drain(bank, stream, options)
+    const drained = await drain(bank, { records: stream.transactions.length, distinct: stream.distinct }, options)
     const kafka = await passThrough(bank, stream)
     const insert = await insertAlone(bank, stream, options.env)
     return { ...drained, kafka, insert }
