@@ -17,7 +17,7 @@ const parts: { entity: Entity; title: string; text: string }[] = [
 ]
 
 function shared(what: string): string {
-  return `Read from the counters that all detectors share, as they stood when the transaction was decided, and stored with the decision. All are 0 where no ${what} is named or nothing is known of it.`
+  return `Read from the counters that all detectors share, as they stood when the transaction was decided, and stored with the decision. All are 0 where no ${what} is named.`
 }
 
 /** A table whose columns are as wide as their widest cell. */

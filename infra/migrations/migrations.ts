@@ -47,7 +47,8 @@ const steps: Omit<Migration, 'id'>[] = [
      outcomes_to BIGINT NOT NULL, parties_to BIGINT NOT NULL, base_amount BIGINT NOT NULL, rate_date INT NULL, features VARBINARY(1024) NOT NULL, feature_set BINARY(8) NOT NULL,
      score DOUBLE NOT NULL, action TINYINT NOT NULL, alert TINYINT NOT NULL, sampled TINYINT NOT NULL, sample_probability DOUBLE NULL,
      reasons BLOB NULL, model INT NOT NULL, policy INT NOT NULL, backend TINYINT NOT NULL, received BIGINT NOT NULL, decided BIGINT NOT NULL,
-     PRIMARY KEY (tenant, customer, time, id) ${clustered}, UNIQUE KEY by_id (tenant, id) ${global}`,
+     PRIMARY KEY (tenant, customer, time, id) ${clustered}, UNIQUE KEY by_id (tenant, id) ${global},
+     KEY by_place (tenant, part, log, log_offset)`,
     byMonth(Date.now()),
   ),
   table(
@@ -90,6 +91,17 @@ const steps: Omit<Migration, 'id'>[] = [
     `tenant ${text(32)} NOT NULL, transaction_id ${text(64)} NOT NULL, known_at BIGINT NOT NULL, id ${text(64)} NOT NULL, value ${text(16)} NOT NULL,
      source ${text(16)} NOT NULL, happened_at BIGINT NOT NULL, supersedes ${text(64)} NULL, said_by ${free(64)} NULL, note ${free(2000)} NULL,
      received BIGINT NOT NULL, PRIMARY KEY (tenant, transaction_id, known_at, id) ${clustered}, UNIQUE KEY by_id (tenant, id)`,
+  ),
+  table(
+    'label_moves',
+    `tenant ${text(32)} NOT NULL, part SMALLINT NOT NULL, log SMALLINT NOT NULL, log_offset BIGINT NOT NULL, counterparty ${text(64)} NULL,
+     device ${text(64)} NULL, ip ${text(45)} NULL, value ${text(16)} NOT NULL, known_at BIGINT NOT NULL, old_value ${text(16)} NULL, old_known_at BIGINT NULL,
+     PRIMARY KEY (tenant, part, log, log_offset) ${clustered}`,
+  ),
+  table(
+    'waiting_labels',
+    `tenant ${text(32)} NOT NULL, transaction_id ${text(64)} NOT NULL, id ${text(64)} NOT NULL, part SMALLINT NOT NULL, record_value MEDIUMBLOB NOT NULL,
+     received BIGINT NOT NULL, look_at BIGINT NOT NULL, PRIMARY KEY (tenant, transaction_id, id) ${clustered}, KEY due (tenant, part, look_at)`,
   ),
   table(
     'outbox',

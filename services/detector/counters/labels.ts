@@ -1,0 +1,120 @@
+/**
+ * What a label does to the counters of the entities of its transaction. Of the labels of one transaction the one that was known last is in
+ * force: it counts, and takes back the one that was in force before. A label that comes again counts nothing; one that comes before its
+ * transaction waits in `waiting_labels`, and is produced anew when the transaction is there.
+ */
+import type { Connection } from '../../shared/database.ts'
+import type { Label, Transaction } from '../../shared/events.ts'
+import type { Raw } from '../batch.ts'
+import type { LabelEffect } from './entries.ts'
+
+/** A row of `label_moves`: what the label at a place did, so that it can be done again in another generation. */
+export type LabelMove = {
+  tenant: string
+  part: number
+  log: number
+  log_offset: number
+  counterparty: string | null
+  device: string | null
+  ip: string | null
+  value: string
+  known_at: number
+  old_value: string | null
+  old_known_at: number | null
+}
+
+const counts = (value: string | null): value is 'fraud' | 'genuine' => value === 'fraud' || value === 'genuine'
+
+export function effectOf(row: LabelMove): LabelEffect {
+  const changes: LabelEffect['changes'] = []
+  if (counts(row.value)) changes.push({ value: row.value, knownAt: row.known_at, delta: 1 })
+  if (counts(row.old_value)) changes.push({ value: row.old_value, knownAt: row.old_known_at as number, delta: -1 })
+  const { counterparty, device, ip } = row
+  return {
+    changes,
+    parties: { ...(counterparty === null ? {} : { counterparty }), ...(device === null ? {} : { device }), ...(ip === null ? {} : { ip }) },
+  }
+}
+
+/** What becomes of a label: `waits` for its transaction, `counts` what `move` says, or changes nothing. */
+export type LabelStanding = { raw: Raw; label: Label; waits: boolean; waited: boolean; move: LabelMove | undefined }
+
+type Known = { id: string; transaction_id: string; value: string; known_at: number; received: number }
+type InForce = { id: string; value: string; knownAt: number; day: number }
+
+const later = (a: { knownAt: number; id: string }, b: { knownAt: number; id: string }) =>
+  a.knownAt > b.knownAt || (a.knownAt === b.knownAt && a.id > b.id)
+
+/** Nothing is known before Kafka has it, whatever a label says. */
+const knownFrom = (knownAt: number, received: number) => Math.min(knownAt, received)
+
+/** Finds what becomes of each label, in three queries a bank. Labels of a batch that is not recorded yet must be recorded first. */
+export async function settleLabels(database: Connection, labels: readonly { raw: Raw; label: Label }[]): Promise<LabelStanding[]> {
+  const tenants = [...new Set(labels.map(({ raw }) => raw.tenant))]
+  const settled = tenants.map((tenant) =>
+    settleBank(
+      database,
+      tenant,
+      labels.filter(({ raw }) => raw.tenant === tenant),
+    ),
+  )
+  return (await Promise.all(settled)).flat()
+}
+
+async function settleBank(database: Connection, tenant: string, labels: readonly { raw: Raw; label: Label }[]): Promise<LabelStanding[]> {
+  const ids = [...new Set(labels.map(({ label }) => label.id))]
+  const transactions = [...new Set(labels.map(({ label }) => label.transaction))]
+  const query = <Row>(sql: string, ...values: unknown[]) => database.query<Row>(sql, [tenant, ...values] as never)
+  const [known, waiting, events] = await Promise.all([
+    query<Known>(
+      'SELECT id, transaction_id, value, known_at, received FROM labels WHERE tenant = ? AND (id IN (?) OR transaction_id IN (?))',
+      ids,
+      transactions,
+    ),
+    query<{ id: string }>('SELECT id FROM waiting_labels WHERE tenant = ? AND transaction_id IN (?)', transactions),
+    query<{ id: string; event: Buffer }>('SELECT id, event FROM transactions WHERE tenant = ? AND id IN (?)', transactions),
+  ])
+  const waits = new Set(waiting.map((w) => w.id))
+  const seen = new Map(known.map((k) => [k.id, k.received]))
+  const partiesOf = new Map(events.map((row) => [row.id, JSON.parse(row.event.toString()) as Transaction]))
+  const inForce = new Map<string, InForce>()
+  const put = (transaction: string, next: InForce): InForce | undefined | false => {
+    const now = inForce.get(transaction)
+    if (now && !later(next, now)) return false
+    inForce.set(transaction, next)
+    return now
+  }
+  for (const k of known)
+    if (!waits.has(k.id)) put(k.transaction_id, { id: k.id, value: k.value, knownAt: k.known_at, day: knownFrom(k.known_at, k.received) })
+  return labels.map(({ raw, label }) => {
+    const waited = waits.has(label.id)
+    const nothing = { raw, label, waits: false, waited, move: undefined }
+    if (seen.has(label.id) && !waited) return nothing
+    const received = seen.get(label.id) ?? raw.received
+    seen.set(label.id, received)
+    const transaction = partiesOf.get(label.transaction)
+    if (!transaction) {
+      waits.add(label.id)
+      return { ...nothing, waits: true }
+    }
+    waits.delete(label.id)
+    const knownAt = Date.parse(label.knownAt)
+    const day = knownFrom(knownAt, received)
+    const before = put(label.transaction, { id: label.id, value: label.value, knownAt, day })
+    if (before === false) return nothing
+    const move: LabelMove = {
+      tenant,
+      part: raw.partition,
+      log: raw.log,
+      log_offset: raw.offset,
+      counterparty: transaction.counterparty ?? null,
+      device: transaction.device ?? null,
+      ip: transaction.ip ?? null,
+      value: label.value,
+      known_at: day,
+      old_value: before?.value ?? null,
+      old_known_at: before?.day ?? null,
+    }
+    return { ...nothing, move }
+  })
+}

@@ -1,0 +1,37 @@
+/** What counters are called in Redis. Keys of one shard have its hash tag, so that a script may touch them all on a cluster too. */
+import { hashOf } from '../../../models/entry.ts'
+import type { Transaction } from '../../shared/events.ts'
+import type { Place } from '../batch.ts'
+
+/** Counters are kept in generations: one is in force, the next may be being filled. `shards` is fixed for each. */
+export type Generation = { number: number; shards: number }
+
+/** Shards of a generation that is not given another number. */
+export const usualShards = 4
+
+/** The hash that says which generation is in force, and which is being filled. */
+export const metaKey = (group: string): string => `${group}:counters`
+export const lockKey = (group: string): string => `${group}:counters:lock`
+
+const prefixOf = (group: string, generation: number, shard: number | '*'): string => `{${group}:counters:${shard}}${generation}:`
+/** The hash of a shard's positions by `chainOf`. */
+export const positionsKey = (group: string, { number }: Generation, shard: number): string => `${prefixOf(group, number, shard)}positions`
+/** Matches every key of a generation, for SCAN. */
+export const patternOf = (group: string, generation: number): string =>
+  `${prefixOf(group, generation, '*').replace(/[\\?[\]^-]/g, '\\$&')}*`
+export const shardOf = (entity: string, shards: number): number => hashOf(entity) % shards
+export const entityKey = (group: string, generation: Generation, shard: number, entity: string): string =>
+  prefixOf(group, generation.number, shard) + entity
+
+/** The chain of positions that a partition's counters follow. */
+export const chainOf = ({ tenant, topic, partition }: Pick<Place, 'tenant' | 'topic' | 'partition'>): string =>
+  `${tenant}:${topic}:${partition}`
+
+export type Parties = Pick<Transaction, 'counterparty' | 'device' | 'ip'>
+
+/** The entities of a transaction in the order of `entityTypes`; undefined where it names none. */
+export const entitiesOf = (tenant: string, { counterparty, device, ip }: Parties): (string | undefined)[] => [
+  counterparty === undefined ? undefined : `c:${tenant}:${counterparty}`,
+  device === undefined ? undefined : `d:${tenant}:${device}`,
+  ip === undefined ? undefined : `i:${tenant}:${ip.toLowerCase()}`,
+]

@@ -1,0 +1,113 @@
+/** The Redis of the counters: one connection, on which commands are carried out in the order in which they are sent. */
+import { createHash } from 'node:crypto'
+import { Redis } from 'ioredis'
+import { AssayError, messageOf } from '../../shared/errors.ts'
+import type { Entries, Step } from './entries.ts'
+import { entityKey, type Generation, metaKey, positionsKey, shardOf, usualShards } from './names.ts'
+import { moveScript } from './script.ts'
+
+/** Seconds that an entity is kept after it was last written to. The six days are those between two of its `keep`s. */
+const kept = (40 + 6) * 86_400
+
+/** Milliseconds without an answer after which the connection is given up. */
+const patience = 5000
+
+const sha = createHash('sha1').update(moveScript).digest('hex')
+
+export type Store = {
+  readonly redis: Redis
+  readonly group: string
+  /** Why Redis cannot be asked now. */
+  problem(): string | undefined
+  /** The generation in force; the first one is made where there is none. */
+  generation(): Promise<Generation>
+  /** The values of entities, null for those that Redis does not have, and the generation in force at that moment. */
+  read(generation: Generation, entities: readonly string[]): Promise<{ values: (Buffer | null)[]; inForce: Generation | undefined }>
+  /** Counts events by the script. Gives for each step -1, or the least stored position of a shard that lies before it: a gap. */
+  move(generation: Generation, entries: Entries, steps: readonly Step[]): Promise<number[]>
+  stop(): void
+}
+
+const readGeneration = ([number, shards]: (string | null)[]): Generation | undefined =>
+  number === null || shards === null ? undefined : { number: Number(number), shards: Number(shards) }
+
+/** Opens the connection; what is asked while Redis is away is refused at once. */
+export function openStore(address: string, group: string): Store {
+  const redis = new Redis(address, {
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    connectTimeout: patience,
+    socketTimeout: patience,
+    retryStrategy: (times) => Math.min(1000, 20 * 2 ** Math.min(times, 6)),
+  })
+  let reason: string | undefined
+  redis.on('error', (error) => {
+    reason = messageOf(error)
+  })
+  redis.on('ready', () => {
+    reason = undefined
+    // A Redis that has restarted has forgotten it. Nothing else has been sent on this connection yet.
+    redis.script('LOAD', moveScript).catch(() => undefined)
+  })
+  const meta = metaKey(group)
+
+  const run = async (keys: readonly string[], args: readonly (string | number | Buffer)[]): Promise<number[]> => {
+    try {
+      return (await redis.evalsha(sha, keys.length, ...keys, ...args)) as number[]
+    } catch (error) {
+      if (!messageOf(error).includes('NOSCRIPT')) throw error
+      return (await redis.eval(moveScript, keys.length, ...keys, ...args)) as number[]
+    }
+  }
+
+  return {
+    redis,
+    group,
+    problem: () => (redis.status === 'ready' ? undefined : `the Redis of the counters is away${reason ? `: ${reason}` : ''}`),
+    async generation() {
+      const known = readGeneration(await redis.hmget(meta, 'generation', 'shards'))
+      if (known) return known
+      // Whoever comes first says how many shards there are.
+      await redis.hsetnx(meta, 'shards', usualShards)
+      await redis.hsetnx(meta, 'generation', 1)
+      const made = readGeneration(await redis.hmget(meta, 'generation', 'shards'))
+      if (!made) throw new AssayError('redis_away', 'the Redis of the counters forgot what it was told a moment ago')
+      return made
+    },
+    async read(generation, entities) {
+      const byShard = Array.from({ length: generation.shards }, () => ({ keys: [] as string[], places: [] as number[] }))
+      for (let i = 0; i < entities.length; i++) {
+        const number = shardOf(entities[i], generation.shards)
+        byShard[number].keys.push(entityKey(group, generation, number, entities[i]))
+        byShard[number].places.push(i)
+      }
+      // Sent in one go; the generation last, so that values are known to be of the one in force.
+      const replies = byShard.map(({ keys }) => (keys.length === 0 ? [] : redis.mgetBuffer(keys)))
+      const inForce = redis.hmget(meta, 'generation', 'shards')
+      const values = new Array<Buffer | null>(entities.length)
+      const all = await Promise.all([inForce, ...replies])
+      const [first, ...rest] = all as [(string | null)[], ...(Buffer | null)[][]]
+      rest.forEach((list, s) => {
+        const { places } = byShard[s]
+        for (let i = 0; i < list.length; i++) values[places[i]] = list[i]
+      })
+      return { values, inForce: readGeneration(first) }
+    },
+    async move(generation, entries, steps) {
+      const positions = steps.flatMap(({ chain, from, to }) => [chain, from, to])
+      const answers = await Promise.all(
+        entries
+          .pack(group, generation, steps)
+          .map(({ keys, events, places }, shard) =>
+            run([positionsKey(group, generation, shard), ...keys], [kept, ...positions, events, places]),
+          ),
+      )
+      return steps.map((_, i) => {
+        const gaps = answers.map((answer) => answer[i]).filter((stored) => stored >= 0)
+        return gaps.length === 0 ? -1 : Math.min(...gaps)
+      })
+    },
+    stop: () => redis.disconnect(),
+  }
+}
