@@ -9,6 +9,7 @@
  *     56  .. 121        6 records of 6 days in UTC, likewise
  *     122 .. 199        6 records of 6 days: number, frauds that became known on each day, and genuine ones (both signed)
  */
+import type { Transaction } from '../services/shared/events.ts'
 import type { FeatureType } from './features.ts'
 
 export const stateWords = 200
@@ -33,6 +34,13 @@ export const mostDays = 31
 
 export const entityTypes = ['counterparty', 'device', 'ip'] as const
 export type EntityType = (typeof entityTypes)[number]
+
+/** What a transaction names of each of `entityTypes`; an address in small letters, since IPv6 has both. */
+export const namedBy = ({ counterparty, device, ip }: Pick<Transaction, EntityType>): (string | undefined)[] => [
+  counterparty,
+  device,
+  ip?.toLowerCase(),
+]
 
 type CounterFeature = { readonly name: string; readonly type: FeatureType; readonly unit: string; readonly meaning: string }
 

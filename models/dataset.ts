@@ -3,7 +3,7 @@ import type { SimulatedEvent } from '../infra/simulator/simulate.ts'
 import { euros } from '../infra/simulator/world.ts'
 import { exponentOf } from '../services/shared/currencies.ts'
 import { customerOf, type Label, type Transaction } from '../services/shared/events.ts'
-import { addLabel, addTransaction, cardBit, counterFeatures, entityTypes, readCounters, stateWords } from './counters.ts'
+import { addLabel, addTransaction, cardBit, counterFeatures, entityTypes, namedBy, readCounters, stateWords } from './counters.ts'
 import { entryOf, hashOf } from './entry.ts'
 import { ownWidth, width } from './features.ts'
 import { factsOf } from './parties.ts'
@@ -28,8 +28,8 @@ class Entities {
   readonly #states: Uint32Array[] = []
 
   /** The place of each entity of a transaction, -1 where it names none. */
-  placesOf({ counterparty, device, ip }: Transaction): number[] {
-    return [counterparty, device, ip].map((value, type) => (value === undefined ? -1 : this.#placeOf(`${type}:${value}`)))
+  placesOf(transaction: Transaction): number[] {
+    return namedBy(transaction).map((value, type) => (value === undefined ? -1 : this.#placeOf(`${type}:${value}`)))
   }
 
   #placeOf(key: string): number {

@@ -2,7 +2,7 @@
  * The counters that decisions saw, beside what they could have been. They depend on how the partitions ran beside each other, so a recorded
  * value is not recomputed but bounded: below by what had been decided `slack` before the decision, above by what had been `slack` after it.
  */
-import { addTransaction, cardBit, counterFeatures, readCounters, stateWords } from '../../models/counters.ts'
+import { addTransaction, cardBit, counterFeatures, namedBy, readCounters, stateWords } from '../../models/counters.ts'
 import { hashOf } from '../../models/entry.ts'
 import { featureSetHash, ownWidth } from '../../models/features.ts'
 import type { Database } from '../../services/shared/database.ts'
@@ -41,8 +41,8 @@ async function* rowsOf(database: Database, tenant: string, { from, to }: Range):
   }
 }
 
-const namesOf = ({ counterparty, device, ip }: Transaction): (string | undefined)[] =>
-  [counterparty, device, ip].map((value, type) => (value === undefined ? undefined : `${type}:${value}`))
+const namesOf = (transaction: Transaction): (string | undefined)[] =>
+  namedBy(transaction).map((value, type) => (value === undefined ? undefined : `${type}:${value}`))
 
 /** The decisions of the range that are compared, under each entity they name. */
 async function seenIn(database: Database, tenant: string, range: Range): Promise<{ entities: Map<string, Entity>; compared: number }> {

@@ -1,6 +1,7 @@
 /** What a detector works on: records of its partitions, batch by batch, and what becomes of each. */
 import type { Alert, Decision, Label, Outcome, Party, Reason, Transaction } from '../shared/events.ts'
 import type { Tenant } from '../shared/settings.ts'
+import type { LabelStanding } from './counters/labels.ts'
 
 /** The topics that move under `progress`. */
 export const inputs = ['transactions', 'outcomes', 'parties', 'labels'] as const
@@ -74,6 +75,6 @@ export type Verdict =
   | { kind: 'dead_letter'; raw: Raw; reason: string; detail: string; value: Buffer | null; at: number }
   | { kind: 'outcome'; raw: Raw; outcome: Outcome; happened: number }
   | { kind: 'party'; raw: Raw; party: Party }
-  | { kind: 'label'; raw: Raw; label: Label }
+  | { kind: 'label'; raw: Raw; label: Label; standing?: LabelStanding }
 
 export type { Alert, Decision }

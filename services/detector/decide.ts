@@ -4,11 +4,12 @@ import { AssayError } from '../shared/errors.ts'
 import { actions } from '../shared/events.ts'
 import type { Settings } from '../shared/settings.ts'
 import type { Decided, Verdict } from './batch.ts'
+import type { Counted } from './counters/counters.ts'
 import type { Move } from './intake/progress.ts'
 import type { Scored } from './score.ts'
 
-/** All that became of a batch, ready to be recorded; `touched` names the profiles that it changed. */
-export type Prepared = { verdicts: Verdict[]; moves: Move[]; touched: Set<string>; decided: Map<string, Decided> }
+/** All that became of a batch, ready to be recorded; `touched` names the profiles that it changed, `counted` is what it adds to counters. */
+export type Prepared = { verdicts: Verdict[]; moves: Move[]; touched: Set<string>; decided: Map<string, Decided>; counted: Counted }
 
 /** The strictest action whose threshold the score reaches. */
 export function actionOf(score: number, thresholds: Settings['thresholds']): (typeof actions)[number] {
@@ -69,6 +70,6 @@ export function decide(clock: () => number) {
       if (v.kind === 'chosen') return { kind: 'decided', raw: v.raw, row: rows[v.index] }
       return v.kind === 'duplicate' && v.first === undefined ? { ...v, first: decided.get(`${v.raw.tenant}:${v.id}`) } : v
     })
-    return { verdicts, moves: batch.moves, touched: batch.touched, decided }
+    return { verdicts, moves: batch.moves, touched: batch.touched, decided, counted: batch.counted }
   }
 }

@@ -1,13 +1,16 @@
 /** Second step: resends are told from new transactions, and each new one gets its features as of its own time. */
 
-import { entryOf } from '../../models/entry.ts'
-import { width } from '../../models/features.ts'
+import { cardBit } from '../../models/counters.ts'
+import { entryOf, hashOf } from '../../models/entry.ts'
+import { ownWidth, width } from '../../models/features.ts'
 import { factsOf } from '../../models/parties.ts'
 import type { Profile } from '../../models/profile.ts'
 import { maskCardNumbers } from '../shared/card-numbers.ts'
 import type { Database } from '../shared/database.ts'
 import { deadLetter } from '../shared/outcomes.ts'
 import { type Applied, type Candidate, type Decided, positionOf, type Raw, type Verdict } from './batch.ts'
+import type { Counted, Counters } from './counters/counters.ts'
+import { effectOf, type LabelStanding, settleLabels } from './counters/labels.ts'
 import type { Parsed } from './parse.ts'
 import { findDecided, idKey } from './state/decided-rows.ts'
 import { type Key, nameOf, type Profiles, partitionName } from './state/profiles.ts'
@@ -22,6 +25,7 @@ export type Enriched = Pick<Parsed, 'moves'> & {
   features: Float32Array
   width: number
   touched: Set<string>
+  counted: Counted
 }
 
 const nothing: ReadonlyMap<string, Decided> = new Map()
@@ -49,7 +53,7 @@ function remember(v: Verdict, profiles: Profiles): string | undefined {
   return nameOf(v.raw.tenant, customer)
 }
 
-export function enrich(profiles: Profiles, database: Database) {
+export function enrich(profiles: Profiles, counters: Counters, database: Database) {
   /** Loads what is missing; a customer of whom the batch in hand says something, once that has been recorded. */
   const loadMissing = async (candidates: readonly Candidate[], { inHand, applied }: Parsed) => {
     const missing = new Map<string, Key>()
@@ -77,17 +81,30 @@ export function enrich(profiles: Profiles, database: Database) {
     return new Map([...decided, ...found])
   }
 
+  /** What becomes of the batch's labels, once those of the batch in hand have been recorded. */
+  const settle = async (batch: Parsed): Promise<ReadonlyMap<Raw, LabelStanding>> => {
+    const labels = batch.verdicts.flatMap((v) => (v.kind === 'label' ? [v] : []))
+    if (labels.length === 0) return new Map()
+    await batch.inHand?.recorded
+    return settleLabels(database, labels)
+  }
+
   return async function enrich(batch: Parsed): Promise<Enriched> {
     const candidates = batch.verdicts.flatMap((v) => (v.kind === 'candidate' ? [v.candidate] : []))
-    await loadMissing(candidates, batch)
-    const known = await findKnown(batch, candidates)
+    const [counted, standings, known] = await Promise.all([
+      counters.read(candidates.map((c) => ({ tenant: c.raw.tenant, parties: c.transaction }))),
+      settle(batch),
+      loadMissing(candidates, batch).then(() => findKnown(batch, candidates)),
+    ])
     const features = new Float32Array(candidates.length * width)
     const chosen: Candidate[] = []
     const inBatch = new Map<string, Candidate>()
     const touched = new Set<string>()
     const applied = new Map(batch.applied)
 
+    let place = -1
     const choose = (candidate: Candidate): Verdict | Chosen => {
+      place++
       const id = idKey(candidate.raw.tenant, candidate.transaction.id)
       const decided = known.get(id)
       if (decided) return again(candidate, decided.contentHash, decided)
@@ -97,6 +114,8 @@ export function enrich(profiles: Profiles, database: Database) {
       const profile = profiles.get(keyOf(candidate)) as Profile
       const entry = entryOf(candidate.transaction, candidate.baseAmount, candidate.time)
       profile.fold(entry, features, chosen.length * width)
+      counted.write(place, candidate.time, features, chosen.length * width + ownWidth)
+      counted.count(place, candidate.raw, candidate.time, cardBit(hashOf(candidate.transaction.instrument)))
       candidate.late = profile.isLate(candidate.time)
       profile.insert(entry)
       candidate.applied = applied.get(partitionName(candidate.raw)) as Applied
@@ -105,6 +124,11 @@ export function enrich(profiles: Profiles, database: Database) {
     }
     const verdicts = batch.verdicts.map((v) => {
       if (v.kind === 'candidate') return choose(v.candidate)
+      if (v.kind === 'label') {
+        const standing = standings.get(v.raw) as LabelStanding
+        if (standing.move) counted.addLabel(v.raw, effectOf(standing.move))
+        return { ...v, standing }
+      }
       const { topic, log, offset } = v.raw
       if (topic === 'outcomes' || topic === 'parties') {
         const partition = partitionName(v.raw)
@@ -114,6 +138,6 @@ export function enrich(profiles: Profiles, database: Database) {
       if (name) touched.add(name)
       return v
     })
-    return { verdicts, chosen, features: features.subarray(0, chosen.length * width), width, touched, moves: batch.moves }
+    return { verdicts, chosen, features: features.subarray(0, chosen.length * width), width, touched, counted, moves: batch.moves }
   }
 }

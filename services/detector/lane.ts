@@ -10,6 +10,7 @@ import { untilItWorks } from '../shared/lifecycle.ts'
 import type { Tenant } from '../shared/settings.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
 import { type Applied, positionOf, type Raw, type Verdict } from './batch.ts'
+import type { CountedStep, Counters } from './counters/counters.ts'
 import type { Prepared } from './decide.ts'
 import type { Intake } from './intake/intake.ts'
 import type { Partition } from './intake/partition.ts'
@@ -37,15 +38,16 @@ type Deps = {
   detection: Detection
   database: Database
   profiles: Profiles
+  counters: Counters
   tenants: () => ReadonlyMap<string, Tenant>
   telemetry: Telemetry
   meters: Meters
 }
 
-type InHand = { raws: Raw[]; prepared: Prepared; partitions: Map<Partition, number> }
+type InHand = { raws: Raw[]; prepared: Prepared; partitions: Map<Partition, number>; steps: CountedStep[] }
 
 export function createLane(deps: Deps): Lane {
-  const { intake, detection, profiles, telemetry, meters } = deps
+  const { intake, detection, profiles, counters, telemetry, meters } = deps
   let stopped = true
   let loop: Promise<void> | undefined
   let recording: InHand | undefined
@@ -72,22 +74,25 @@ export function createLane(deps: Deps): Lane {
     return found
   }
   /** The partitions' steps in this batch, and where each then stands. */
-  const movesOf = (raws: readonly Raw[]): { moves: Move[]; partitions: Map<Partition, number> } => {
+  const movesOf = (raws: readonly Raw[]): { moves: Move[]; partitions: Map<Partition, number>; steps: CountedStep[] } => {
     const last = new Map<Partition, Raw>()
     for (const raw of raws) {
       const p = intake.partition(raw)
       if (p) last.set(p, raw)
     }
     const moves: Move[] = []
+    const steps: CountedStep[] = []
     const partitions = new Map<Partition, number>()
     for (const [p, raw] of last) {
       const to = raw.offset + 1
       const { tenant, topic, partition } = p.place
       moves.push({ tenant, topic, partition, epoch: p.epoch, from: p.chain, to, lastRecord: recordHash(raw) })
+      if (topic === 'transactions' || topic === 'labels')
+        steps.push({ tenant, topic, partition, from: positionOf(p.log, p.chain), to: positionOf(p.log, to) })
       p.chain = to
       partitions.set(p, to)
     }
-    return { moves, partitions }
+    return { moves, partitions, steps }
   }
   /** Gives a batch back: its profiles are forgotten, progress is expected where it was, its records wait again. */
   const giveBack = ({ raws, partitions }: Pick<InHand, 'raws' | 'partitions'>, moves: readonly Move[], touched: Iterable<string>) => {
@@ -98,7 +103,7 @@ export function createLane(deps: Deps): Lane {
     }
     intake.putBack(raws, partitions)
   }
-  const publishInOrder = (verdicts: readonly Verdict[], partitions: ReadonlyMap<Partition, number>) => {
+  const publishInOrder = (verdicts: readonly Verdict[], partitions: ReadonlyMap<Partition, number>, moved?: Promise<void>) => {
     const before = published
     unpublished++
     published = (async () => {
@@ -109,6 +114,8 @@ export function createLane(deps: Deps): Lane {
         () => stopped,
         () => detection.publish(verdicts),
       )
+      // Counters follow what TiDB has; until they do, a next owner looks back this far.
+      await moved
       intake.commit(partitions)
       meters.published(verdicts)
       unpublished--
@@ -120,7 +127,9 @@ export function createLane(deps: Deps): Lane {
     const outcome = await detection.record(batch.prepared)
     meters.recorded((performance.now() - began) / 1000, batch.prepared.verdicts.length)
     if (outcome.result === 'recorded') {
-      publishInOrder(batch.prepared.verdicts, batch.partitions)
+      const moved = counters.move(batch.prepared.counted, batch.steps)
+      moved.catch(() => undefined)
+      publishInOrder(batch.prepared.verdicts, batch.partitions, moved)
       for (const [p, to] of batch.partitions) if (to >= (refused.get(p) ?? 0)) refused.delete(p)
       return true
     }
@@ -177,13 +186,16 @@ export function createLane(deps: Deps): Lane {
     recorded = Promise.resolve(true)
     if (fine) return true
     later?.()
-    if (before) giveBack(before, before.prepared.moves, before.prepared.touched)
+    if (before) {
+      counters.drop(before.prepared.counted)
+      giveBack(before, before.prepared.moves, before.prepared.touched)
+    }
     return false
   }
 
   const decideBatch = async (raws: Raw[]) => {
     const applied = appliedBefore(raws)
-    const { moves, partitions } = movesOf(raws)
+    const { moves, partitions, steps } = movesOf(raws)
     const checkAll = [...partitions.keys()].some((p) => refused.has(p))
     const inHand = recording && { decided: recording.prepared.decided, touched: recording.prepared.touched, recorded }
     const prepared = await detection
@@ -199,7 +211,8 @@ export function createLane(deps: Deps): Lane {
       throw prepared.error
     }
     if (!(await settled(() => giveBack({ raws, partitions }, moves, prepared.touched)))) return
-    recording = { raws, prepared, partitions }
+    recording = { raws, prepared, partitions, steps }
+    counters.hold(prepared.counted)
     recorded = settle(recording)
     // Here no batch is in preparation, which would miss what is let go of.
     profiles.trim(prepared.touched)

@@ -2,6 +2,7 @@
 import type { Bus } from '../shared/bus.ts'
 import type { Database } from '../shared/database.ts'
 import { pipeline } from '../shared/pipeline.ts'
+import type { Counters } from './counters/counters.ts'
 import { decide } from './decide.ts'
 import { enrich } from './enrich.ts'
 import { parse } from './parse.ts'
@@ -11,10 +12,19 @@ import { type Model, score } from './score.ts'
 import type { Profiles } from './state/profiles.ts'
 import type { Rates } from './state/rates.ts'
 
-type Deps = { rates: Rates; profiles: Profiles; database: Database; model: () => Model; recorder: Recorder; bus: Bus; clock: () => number }
+type Deps = {
+  rates: Rates
+  profiles: Profiles
+  counters: Counters
+  database: Database
+  model: () => Model
+  recorder: Recorder
+  bus: Bus
+  clock: () => number
+}
 
 export const decideTransactions = (d: Deps) => ({
-  prepare: pipeline(parse(d.rates, d.clock), enrich(d.profiles, d.database), score(d.model), decide(d.clock)),
+  prepare: pipeline(parse(d.rates, d.clock), enrich(d.profiles, d.counters, d.database), score(d.model), decide(d.clock)),
   record: record(d.recorder),
   publish: publish(d.bus),
 })

@@ -4,6 +4,7 @@ import { backoff, type Connection, type Database, isConnectionLost, isDuplicate,
 import { messageOf } from '../shared/errors.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
 import { type Decided, positionOf, type Verdict } from './batch.ts'
+import { type LabelStanding, moveColumns } from './counters/labels.ts'
 import type { Prepared } from './decide.ts'
 import { advance, type Move, type Standing, standing } from './intake/progress.ts'
 
@@ -144,6 +145,22 @@ function otherRows(verdicts: readonly Verdict[], now: number): Map<string, Value
             v.raw.received,
           ],
         )
+        const { waits, waited, move } = v.standing as LabelStanding
+        if (move)
+          add(
+            `INSERT INTO label_moves (${moveColumns.join(', ')}) VALUES ?`,
+            moveColumns.map((column) => move[column]),
+          )
+        const waiting = [l.tenant, l.transaction, l.id]
+        if (waits && !waited)
+          add('INSERT IGNORE INTO waiting_labels (tenant, transaction_id, id, part, record_value, received, look_at) VALUES ?', [
+            ...waiting,
+            v.raw.partition,
+            v.raw.value,
+            v.raw.received,
+            now,
+          ])
+        if (waited && !waits) add('DELETE FROM waiting_labels WHERE (tenant, transaction_id, id) IN (?)', waiting)
         break
       }
       case 'party': {

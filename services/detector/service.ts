@@ -8,6 +8,9 @@ import { createDatabase } from '../shared/database.ts'
 import { messageOf } from '../shared/errors.ts'
 import { type Service, untilItWorks } from '../shared/lifecycle.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
+import { positionOf } from './batch.ts'
+import { createCounters } from './counters/counters.ts'
+import { createWaitingLabels } from './counters/waiting.ts'
 import { createIntake } from './intake/intake.ts'
 import { createLane } from './lane.ts'
 import { createMeters } from './meters.ts'
@@ -32,12 +35,13 @@ export function createDetector(
   const bus = createBus(config.kafka, { name: 'assay-detector', telemetry })
   const rates = createRates(database)
   const profiles = createProfiles(database, options.profileBytes ?? profileBytes)
+  const counters = createCounters({ redis: config.redis, group: config.group, database, telemetry })
   const recorder = createRecorder(database, telemetry, Buffer.from(featureSetHash, 'hex'))
   let model: (Model & { stop(): Promise<void> }) | undefined
   let stopped = true
   let restarting: Promise<void> = Promise.resolve()
 
-  const detection = decideTransactions({ rates, profiles, database, model: () => model as Model, recorder, bus, clock })
+  const detection = decideTransactions({ rates, profiles, counters, database, model: () => model as Model, recorder, bus, clock })
   const intake = createIntake({
     bus,
     database,
@@ -45,6 +49,9 @@ export function createDetector(
     group: `${config.group}-detector`,
     owner: `${hostname().slice(0, 20)}-${randomUUID()}`.slice(0, 64),
     onUnknownHistory: (p) => profiles.dropPartition(p.place.tenant, p.place.partition),
+    onClaimed: ({ place: { tenant, topic, partition }, log, next }) => {
+      if (topic === 'transactions' || topic === 'labels') counters.catchUp({ tenant, topic, partition }, positionOf(log, next))
+    },
     idle: () => lane.idle(),
     onEnd: () => void join(),
   })
@@ -70,10 +77,13 @@ export function createDetector(
     detection,
     database,
     profiles,
+    counters,
     tenants: () => inForce.tenants(),
     telemetry,
     meters: createMeters(telemetry),
   })
+
+  const waitingLabels = createWaitingLabels({ database, bus, telemetry, owned: () => intake.owned('labels') })
 
   return {
     name: 'detector',
@@ -87,9 +97,11 @@ export function createDetector(
       await untilItWorks('Kafka', telemetry, over, () => bus.start())
       const before = stopped
       stopped = true
+      counters.start()
       await inForce.start()
       stopped = before
       lane.start()
+      waitingLabels.start()
       await join()
     },
     async stop() {
@@ -97,18 +109,21 @@ export function createDetector(
       stopped = true
       // First, since whoever joins waits for the batch in hand, which may wait for TiDB.
       recorder.endRetries()
+      counters.endRetries()
       await inForce.stop()
       await restarting
+      await waitingLabels.stop()
       await lane.stop()
       await intake.stop()
       await recorder.stop()
+      await counters.stop()
       await bus.stop()
       await model?.stop()
       await database.stop()
     },
     health() {
       const problems = intake.problems()
-      for (const problem of [recorder.problem(), lane.problem()]) if (problem) problems.push(problem)
+      for (const problem of [recorder.problem(), counters.problem(), lane.problem()]) if (problem) problems.push(problem)
       if (stopped) problems.push('the detector is not started')
       else if (!intake.ready()) problems.push('the detector has not joined its Kafka group')
       return { ready: problems.length === 0, problems }

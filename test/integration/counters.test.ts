@@ -157,6 +157,7 @@ async function bench(options: { redis?: string; mostFilled?: number } = {}): Pro
     telemetry: testTelemetry(),
     ...(options.mostFilled === undefined ? {} : { mostFilled: options.mostFilled }),
   })
+  counters.start()
   onTestFinished(() => counters.stop())
   const s = openStore(config.redis, config.group)
   onTestFinished(async () => {

@@ -46,6 +46,7 @@ export class Counted extends Entries {
 }
 
 export type Counters = {
+  start(): void
   /** Reads the entities of all these transactions in one call; waits while Redis is away, and rejects when the detector stops. */
   read(transactions: readonly { tenant: string; parties: Parties }[]): Promise<Counted>
   /** Lays what the batch adds over what is read from now on, until it is moved or dropped. */
@@ -73,7 +74,7 @@ export function createCounters(options: {
 }): Counters {
   const { database, telemetry } = options
   const most = options.mostFilled ?? mostFilled
-  const store: Store = openStore(options.redis, options.group)
+  const store: Store = openStore(options.redis, options.group, { lazy: true })
   const filled = telemetry.counter('assay_detector_counters_filled_total', 'Rows counted from TiDB, since Redis did not have them')
   const waiting = telemetry.gauge(
     'assay_detector_counters_behind',
@@ -200,6 +201,7 @@ export function createCounters(options: {
   store.redis.on('ready', catchUpAll)
 
   return {
+    start: store.connect,
     async read(transactions) {
       const of: (Entity | undefined)[][] = []
       const entities = new Map<string, Entity>()

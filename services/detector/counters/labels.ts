@@ -23,6 +23,20 @@ export type LabelMove = {
   old_known_at: number | null
 }
 
+export const moveColumns = [
+  'tenant',
+  'part',
+  'log',
+  'log_offset',
+  'counterparty',
+  'device',
+  'ip',
+  'value',
+  'known_at',
+  'old_value',
+  'old_known_at',
+] as const satisfies readonly (keyof LabelMove)[]
+
 const counts = (value: string | null): value is 'fraud' | 'genuine' => value === 'fraud' || value === 'genuine'
 
 export function effectOf(row: LabelMove): LabelEffect {
@@ -37,7 +51,7 @@ export function effectOf(row: LabelMove): LabelEffect {
 }
 
 /** What becomes of a label: `waits` for its transaction, `counts` what `move` says, or changes nothing. */
-export type LabelStanding = { raw: Raw; label: Label; waits: boolean; waited: boolean; move: LabelMove | undefined }
+export type LabelStanding = { waits: boolean; waited: boolean; move: LabelMove | undefined }
 
 type Known = { id: string; transaction_id: string; value: string; known_at: number; received: number }
 type InForce = { id: string; value: string; knownAt: number; day: number }
@@ -48,8 +62,10 @@ const later = (a: { knownAt: number; id: string }, b: { knownAt: number; id: str
 /** Nothing is known before Kafka has it, whatever a label says. */
 const knownFrom = (knownAt: number, received: number) => Math.min(knownAt, received)
 
+type Told = { raw: Raw; label: Label }
+
 /** Finds what becomes of each label, in three queries a bank. Labels of a batch that is not recorded yet must be recorded first. */
-export async function settleLabels(database: Connection, labels: readonly { raw: Raw; label: Label }[]): Promise<LabelStanding[]> {
+export async function settleLabels(database: Connection, labels: readonly Told[]): Promise<Map<Raw, LabelStanding>> {
   const tenants = [...new Set(labels.map(({ raw }) => raw.tenant))]
   const settled = tenants.map((tenant) =>
     settleBank(
@@ -58,10 +74,10 @@ export async function settleLabels(database: Connection, labels: readonly { raw:
       labels.filter(({ raw }) => raw.tenant === tenant),
     ),
   )
-  return (await Promise.all(settled)).flat()
+  return new Map((await Promise.all(settled)).flat())
 }
 
-async function settleBank(database: Connection, tenant: string, labels: readonly { raw: Raw; label: Label }[]): Promise<LabelStanding[]> {
+async function settleBank(database: Connection, tenant: string, labels: readonly Told[]): Promise<[Raw, LabelStanding][]> {
   const ids = [...new Set(labels.map(({ label }) => label.id))]
   const transactions = [...new Set(labels.map(({ label }) => label.transaction))]
   const query = <Row>(sql: string, ...values: unknown[]) => database.query<Row>(sql, [tenant, ...values] as never)
@@ -86,9 +102,9 @@ async function settleBank(database: Connection, tenant: string, labels: readonly
   }
   for (const k of known)
     if (!waits.has(k.id)) put(k.transaction_id, { id: k.id, value: k.value, knownAt: k.known_at, day: knownFrom(k.known_at, k.received) })
-  return labels.map(({ raw, label }) => {
+  const standingOf = ({ raw, label }: Told): LabelStanding => {
     const waited = waits.has(label.id)
-    const nothing = { raw, label, waits: false, waited, move: undefined }
+    const nothing = { waits: false, waited, move: undefined }
     if (seen.has(label.id) && !waited) return nothing
     const received = seen.get(label.id) ?? raw.received
     seen.set(label.id, received)
@@ -116,5 +132,6 @@ async function settleBank(database: Connection, tenant: string, labels: readonly
       old_known_at: before?.day ?? null,
     }
     return { ...nothing, move }
-  })
+  }
+  return labels.map((told) => [told.raw, standingOf(told)])
 }

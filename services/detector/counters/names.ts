@@ -1,4 +1,5 @@
 /** What counters are called in Redis. Keys of one shard have its hash tag, so that a script may touch them all on a cluster too. */
+import { type EntityType, namedBy } from '../../../models/counters.ts'
 import { hashOf } from '../../../models/entry.ts'
 import type { Transaction } from '../../shared/events.ts'
 import type { Place } from '../batch.ts'
@@ -27,11 +28,10 @@ export const entityKey = (group: string, generation: Generation, shard: number, 
 export const chainOf = ({ tenant, topic, partition }: Pick<Place, 'tenant' | 'topic' | 'partition'>): string =>
   `${tenant}:${topic}:${partition}`
 
-export type Parties = Pick<Transaction, 'counterparty' | 'device' | 'ip'>
+export type Parties = Pick<Transaction, EntityType>
+
+const letters = ['c', 'd', 'i']
 
 /** The entities of a transaction in the order of `entityTypes`; undefined where it names none. */
-export const entitiesOf = (tenant: string, { counterparty, device, ip }: Parties): (string | undefined)[] => [
-  counterparty === undefined ? undefined : `c:${tenant}:${counterparty}`,
-  device === undefined ? undefined : `d:${tenant}:${device}`,
-  ip === undefined ? undefined : `i:${tenant}:${ip.toLowerCase()}`,
-]
+export const entitiesOf = (tenant: string, parties: Parties): (string | undefined)[] =>
+  namedBy(parties).map((value, type) => (value === undefined ? undefined : `${letters[type]}:${tenant}:${value}`))

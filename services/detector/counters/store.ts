@@ -25,15 +25,17 @@ export type Store = {
   read(generation: Generation, entities: readonly string[]): Promise<{ values: (Buffer | null)[]; inForce: Generation | undefined }>
   /** Counts events by the script. Gives for each step -1, or the least stored position of a shard that lies before it: a gap. */
   move(generation: Generation, entries: Entries, steps: readonly Step[]): Promise<number[]>
+  connect(): void
   stop(): void
 }
 
 const readGeneration = ([number, shards]: (string | null)[]): Generation | undefined =>
   number === null || shards === null ? undefined : { number: Number(number), shards: Number(shards) }
 
-/** Opens the connection; what is asked while Redis is away is refused at once. */
-export function openStore(address: string, group: string): Store {
+/** Opens the connection, or lets `connect` do so; what is asked while Redis is away is refused at once. */
+export function openStore(address: string, group: string, options: { lazy?: boolean } = {}): Store {
   const redis = new Redis(address, {
+    lazyConnect: options.lazy ?? false,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
@@ -108,6 +110,7 @@ export function openStore(address: string, group: string): Store {
         return gaps.length === 0 ? -1 : Math.min(...gaps)
       })
     },
+    connect: () => void redis.connect().catch(() => undefined),
     stop: () => redis.disconnect(),
   }
 }

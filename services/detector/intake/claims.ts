@@ -14,6 +14,7 @@ type Deps = {
   group: string
   owner: string
   onUnknownHistory: (partition: Partition) => void
+  onClaimed: (partition: Partition) => void
   idle: () => Promise<void>
   seek: (partition: Partition, offset: number) => void
   halt: (partition: Partition, problem: string) => void
@@ -63,5 +64,6 @@ export function claimPartition(d: Deps) {
     if (over()) return
     p.claimed = true
     p.hindrance = undefined
+    d.onClaimed(p)
   }
 }

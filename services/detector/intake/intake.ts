@@ -7,7 +7,7 @@ import { messageOf } from '../../shared/errors.ts'
 import { tenantTopic } from '../../shared/events.ts'
 import type { Tenant } from '../../shared/settings.ts'
 import type { Telemetry } from '../../shared/telemetry.ts'
-import { inputs, type Raw } from '../batch.ts'
+import { type Input, inputs, type Raw } from '../batch.ts'
 import { coPartitioned } from './assigner.ts'
 import { claimPartition } from './claims.ts'
 import { createFairShare } from './fair-share.ts'
@@ -26,6 +26,8 @@ export type Intake = {
   /** Puts records back that were taken from `from`. Those of a partition that was claimed anew since come from Kafka again. */
   putBack(records: readonly Raw[], from: { has(partition: Partition): boolean }): void
   partition(raw: Raw): Partition | undefined
+  /** Where the claimed partitions of this name are. */
+  owned(topic: Input): Partition['place'][]
   /** Another detector owns it: nothing of it is taken until it is assigned anew. */
   lose(raw: Pick<Raw, 'tenant' | 'topic' | 'partition'>): void
   /** Takes nothing more from the partition and says why. */
@@ -44,6 +46,8 @@ type Options = {
   owner: string
   /** Called when a partition's history may have been changed by another owner. */
   onUnknownHistory: (partition: Partition) => void
+  /** Called when a partition has been claimed, and stands where TiDB says. */
+  onClaimed: (partition: Partition) => void
   /** Resolves when no batch is in hand. */
   idle: () => Promise<void>
   /** Called when the consumer has given up for good and has to be made anew. */
@@ -271,6 +275,7 @@ export function createIntake(options: Options): Intake {
       for (const [p, list] of by) p.putBack(list)
     },
     partition: (raw) => partitions.get(nameOf(tenantTopic(raw.tenant, raw.topic), raw.partition)),
+    owned: (topic) => [...partitions.values()].flatMap((p) => (p.place.topic === topic && p.claimed && !p.lost ? [p.place] : [])),
     lose(place) {
       const name = nameOf(tenantTopic(place.tenant, place.topic), place.partition)
       const p = partitions.get(name)
