@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { backendCommand } from '../models/backend-install.ts'
 import { messageOf } from '../services/shared/errors.ts'
+import { countersCommand } from './commands/counters.ts'
 import { deadLettersCommand } from './commands/dead-letters.ts'
 import { keysCommand } from './commands/keys.ts'
 import { migrateCommand } from './commands/migrate.ts'
@@ -28,6 +29,7 @@ const program = new Command('npm run assay --')
   .addCommand(featuresCommand())
   .addCommand(deadLettersCommand())
   .addCommand(progressCommand())
+  .addCommand(countersCommand())
   .addCommand(screenshotCommand())
   .addCommand(backendCommand())
 

@@ -24,7 +24,7 @@ const countedStep = (from: number, to: number, partition = 0) => ({ tenant: 'ban
 async function store(address = testConfig().redis): Promise<Store> {
   const made = openStore(address, unique('counters-'))
   onTestFinished(() => made.stop())
-  await eventually('Redis', () => made.problem() === undefined)
+  await made.ready()
   return made
 }
 
@@ -168,7 +168,7 @@ async function bench(options: { redis?: string; mostFilled?: number } = {}): Pro
     }
     s.stop()
   })
-  await eventually('Redis', () => s.problem() === undefined)
+  await s.ready()
   return { database, counters, store: s, config }
 }
 

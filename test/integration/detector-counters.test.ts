@@ -31,7 +31,7 @@ const labelRecord = (l: Label) => ({ topic: tenantTopic(l.tenant, 'labels'), key
 async function open(b: Bank): Promise<Store> {
   const store = openStore(b.config.redis, b.config.group)
   onTestFinished(() => store.stop())
-  await eventually('Redis', () => store.problem() === undefined)
+  await store.ready()
   return store
 }
 
@@ -137,7 +137,7 @@ describe('the detector’s counters', () => {
     await eventually('health', () => service.health().ready)
     const store = openStore(redis.address, b.config.group)
     onTestFinished(() => store.stop())
-    await eventually('Redis', () => store.problem() === undefined)
+    await store.ready()
     await exact(b, store)
   })
 })

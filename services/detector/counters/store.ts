@@ -19,10 +19,14 @@ export type Store = {
   readonly group: string
   /** Why Redis cannot be asked now. */
   problem(): string | undefined
+  /** Resolves when Redis answers; rejects with `redis_away` after 5 seconds. */
+  ready(): Promise<void>
   /** The generation in force; the first one is made where there is none. */
   generation(): Promise<Generation>
   /** The values of entities, null for those that Redis does not have, and the generation in force at that moment. */
   read(generation: Generation, entities: readonly string[]): Promise<{ values: (Buffer | null)[]; inForce: Generation | undefined }>
+  /** Where a shard's partitions stand, by `chainOf`. */
+  positions(generation: Generation, shard: number): Promise<Record<string, string>>
   /** Counts events by the script. Gives for each step -1, or the least stored position of a shard that lies before it: a gap. */
   move(generation: Generation, entries: Entries, steps: readonly Step[]): Promise<number[]>
   connect(): void
@@ -67,6 +71,17 @@ export function openStore(address: string, group: string, options: { lazy?: bool
     redis,
     group,
     problem: () => (redis.status === 'ready' ? undefined : `the Redis of the counters is away${reason ? `: ${reason}` : ''}`),
+    async ready() {
+      for (const deadline = Date.now() + patience; redis.status !== 'ready'; ) {
+        if (Date.now() > deadline) {
+          const where = new URL(address).host
+          throw new AssayError('redis_away', `Redis at ${where} does not answer${reason ? ` (${reason})` : ''}; see ASSAY_REDIS`, {
+            status: 503,
+          })
+        }
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+    },
     async generation() {
       const known = readGeneration(await redis.hmget(meta, 'generation', 'shards'))
       if (known) return known
@@ -96,6 +111,7 @@ export function openStore(address: string, group: string, options: { lazy?: bool
       })
       return { values, inForce: readGeneration(first) }
     },
+    positions: (generation, shard) => redis.hgetall(positionsKey(group, generation, shard)),
     async move(generation, entries, steps) {
       const positions = steps.flatMap(({ chain, from, to }) => [chain, from, to])
       const answers = await Promise.all(
