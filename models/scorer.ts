@@ -15,6 +15,8 @@ export type Scorer = {
 }
 
 type Dense = { kernel: tf.Tensor2D; bias: tf.Tensor1D; activation: string }
+/** A first layer whose every unit looks at one input: unit u is softsign(input[source[u]] * scale[u] + shift[u]). */
+type Encoding = { source: Int32Array; scale: Float32Array; shift: Float32Array }
 
 /** Refuses a model whose features are not those of this version, and names the difference. */
 function checkFeatures(manifest: Manifest, directory: string): void {
@@ -51,6 +53,38 @@ function denseLayers(model: LayersModel, directory: string): Dense[] {
     })
 }
 
+/** The first layer as an encoding, if it is one: as a product of matrices it would cost more than all other layers together. */
+function encodingOf({ kernel, bias, activation }: Dense): Encoding | undefined {
+  if (activation !== 'softsign') return undefined
+  const [inputs, units] = kernel.shape
+  const weights = kernel.dataSync()
+  const source = new Int32Array(units)
+  const scale = new Float32Array(units)
+  for (let u = 0; u < units; u++) {
+    for (let i = 0; i < inputs; i++) {
+      const w = weights[i * units + u]
+      if (w === 0) continue
+      if (scale[u] !== 0) return undefined
+      source[u] = i
+      scale[u] = w
+    }
+  }
+  return { source, scale, shift: bias.dataSync() as Float32Array }
+}
+
+/** The encoded inputs of `rows` vectors. */
+function encode({ source, scale, shift }: Encoding, features: Float32Array, rows: number): Float32Array {
+  const units = source.length
+  const encoded = new Float32Array(rows * units)
+  for (let r = 0, from = 0, to = 0; r < rows; r++, from += width) {
+    for (let u = 0; u < units; u++) {
+      const y = features[from + source[u]] * scale[u] + shift[u]
+      encoded[to++] = y / (1 + Math.abs(y))
+    }
+  }
+  return encoded
+}
+
 /** Loads the model of a folder or another source. `warn` hears when the native backend is not there. */
 export async function loadScorer(
   from: string | ModelSource,
@@ -61,14 +95,18 @@ export async function loadScorer(
   const { manifest, model } = await readModel(source)
   checkFeatures(manifest, source.name)
   const dense = denseLayers(model, source.name)
+  const encoding = encodingOf(dense[0])
+  const matrices = encoding ? dense.slice(1) : dense
   const fused = new Set(['relu', 'sigmoid', 'linear'])
   return {
     manifest,
     backend,
     score: (features, rows) =>
       tf.tidy(() => {
-        let x: tf.Tensor2D = tf.tensor2d(features.subarray(0, rows * width), [rows, width])
-        for (const { kernel, bias, activation } of dense) {
+        let x: tf.Tensor2D = encoding
+          ? tf.tensor2d(encode(encoding, features, rows), [rows, encoding.source.length])
+          : tf.tensor2d(features.subarray(0, rows * width), [rows, width])
+        for (const { kernel, bias, activation } of matrices) {
           const y = tf.fused.matMul({
             a: x,
             b: kernel,

@@ -1,5 +1,5 @@
 /** The hash that tells a resend from another transaction with the same id. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Transaction } from '../shared/events.ts'
 
 const separator = '\u0000'
@@ -16,5 +16,5 @@ export function contentHash(t: Transaction, time: number): Buffer {
   text += `${separator}${t.amount}${separator}${t.currency}${separator}${time}${separator}${t.entryMode ?? ''}${separator}${t.channel ?? ''}${separator}${t.device ?? ''}`
   text += `${separator}${t.ip ?? ''}${separator}${t.place ? `${t.place.lat},${t.place.lon}` : ''}${separator}${t.country ?? ''}${separator}${t.response ?? ''}`
   if (t.extra) for (const name of Object.keys(t.extra).toSorted(byBytes)) text += `${separator}${name}=${JSON.stringify(t.extra[name])}`
-  return createHash('sha256').update(text).digest().subarray(0, 16)
+  return hash('sha256', text, 'buffer').subarray(0, 16)
 }

@@ -30,8 +30,6 @@ export type Enriched = Pick<Parsed, 'moves'> & {
 
 const nothing: ReadonlyMap<string, Decided> = new Map()
 
-const keyOf = (c: Candidate): Key => ({ tenant: c.raw.tenant, customer: c.customer, partition: c.raw.partition })
-
 /** The same content is a resend, other content under the same id is a fault of the sender. */
 function again(candidate: Candidate, contentHash: Buffer, first: Decided | undefined): Verdict {
   const { raw, transaction } = candidate
@@ -47,30 +45,42 @@ function again(candidate: Candidate, contentHash: Buffer, first: Decided | undef
 function remember(v: Verdict, profiles: Profiles): string | undefined {
   if (v.kind !== 'outcome' && (v.kind !== 'party' || v.party.instrument !== undefined)) return undefined
   const customer = v.kind === 'outcome' ? v.outcome.customer : v.party.customer
-  const profile = profiles.get({ tenant: v.raw.tenant, customer, partition: v.raw.partition })
+  const profile = profiles.get(nameOf(v.raw.tenant, customer))
   if (v.kind === 'outcome') profile?.addOutcome(v.happened, v.raw.received, v.outcome.result, v.outcome.id)
   else profile?.addParty(factsOf(v.party))
   return nameOf(v.raw.tenant, customer)
 }
 
 export function enrich(profiles: Profiles, counters: Counters, database: Database) {
-  /** Loads what is missing; a customer of whom the batch in hand says something, once that has been recorded. */
-  const loadMissing = async (candidates: readonly Candidate[], { inHand, applied }: Parsed) => {
+  /** The history of each candidate's customer. A missing one is loaded; one of which the batch in hand says something, once that is recorded. */
+  const profilesOf = async (
+    candidates: readonly Candidate[],
+    names: readonly string[],
+    { inHand, applied }: Parsed,
+  ): Promise<Profile[]> => {
+    const found = names.map((name) => profiles.get(name))
     const missing = new Map<string, Key>()
     let oldest = Number.POSITIVE_INFINITY
-    for (const c of candidates) {
-      if (c.raw.received < oldest) oldest = c.raw.received
-      const key = keyOf(c)
-      if (!profiles.get(key)) missing.set(nameOf(key.tenant, key.customer), key)
+    for (let i = 0; i < candidates.length; i++) {
+      const { raw, customer } = candidates[i]
+      if (raw.received < oldest) oldest = raw.received
+      if (!found[i]) missing.set(names[i], { tenant: raw.tenant, customer, partition: raw.partition })
     }
-    if (missing.size === 0) return
-    if (inHand && [...missing.keys()].some((name) => inHand.touched.has(name))) await inHand.recorded
-    await profiles.load([...missing.values()], oldest, applied)
+    if (missing.size > 0) {
+      if (inHand && [...missing.keys()].some((name) => inHand.touched.has(name))) await inHand.recorded
+      await profiles.load([...missing.values()], oldest, applied)
+      for (let i = 0; i < found.length; i++) found[i] ??= profiles.get(names[i])
+    }
+    return found as Profile[]
   }
 
   /** Decided transactions with an id of the batch: all are looked for after a refused batch, else those that a profile remembers. */
-  const findKnown = async (batch: Parsed, candidates: readonly Candidate[]): Promise<ReadonlyMap<string, Decided>> => {
-    const suspects = candidates.filter((c) => batch.checkAll || profiles.get(keyOf(c))?.has(c.transaction.id))
+  const findKnown = async (
+    batch: Parsed,
+    candidates: readonly Candidate[],
+    histories: readonly Profile[],
+  ): Promise<ReadonlyMap<string, Decided>> => {
+    const suspects = candidates.filter((c, i) => batch.checkAll || histories[i].has(c.transaction.id))
     const decided = batch.inHand?.decided ?? nothing
     const unknown = suspects.filter((c) => !decided.has(idKey(c.raw.tenant, c.transaction.id)))
     if (unknown.length === 0) return decided
@@ -91,10 +101,11 @@ export function enrich(profiles: Profiles, counters: Counters, database: Databas
 
   return async function enrich(batch: Parsed): Promise<Enriched> {
     const candidates = batch.verdicts.flatMap((v) => (v.kind === 'candidate' ? [v.candidate] : []))
-    const [counted, standings, known] = await Promise.all([
+    const names = candidates.map((c) => nameOf(c.raw.tenant, c.customer))
+    const [counted, standings, [histories, known]] = await Promise.all([
       counters.read(candidates.map((c) => ({ tenant: c.raw.tenant, parties: c.transaction }))),
       settle(batch),
-      loadMissing(candidates, batch).then(() => findKnown(batch, candidates)),
+      profilesOf(candidates, names, batch).then(async (found) => [found, await findKnown(batch, candidates, found)] as const),
     ])
     const features = new Float32Array(candidates.length * width)
     const chosen: Candidate[] = []
@@ -111,7 +122,7 @@ export function enrich(profiles: Profiles, counters: Counters, database: Databas
       const earlier = inBatch.get(id)
       if (earlier) return again(candidate, earlier.contentHash, undefined)
       inBatch.set(id, candidate)
-      const profile = profiles.get(keyOf(candidate)) as Profile
+      const profile = histories[place]
       const entry = entryOf(candidate.transaction, candidate.baseAmount, candidate.time)
       profile.fold(entry, features, chosen.length * width)
       counted.write(place, candidate.time, features, chosen.length * width + ownWidth)
@@ -119,7 +130,7 @@ export function enrich(profiles: Profiles, counters: Counters, database: Databas
       candidate.late = profile.isLate(candidate.time)
       profile.insert(entry)
       candidate.applied = applied.get(partitionName(candidate.raw)) as Applied
-      touched.add(nameOf(candidate.raw.tenant, candidate.customer))
+      touched.add(names[place])
       return { kind: 'chosen', raw: candidate.raw, index: chosen.push(candidate) - 1 }
     }
     const verdicts = batch.verdicts.map((v) => {

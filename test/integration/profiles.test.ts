@@ -5,7 +5,7 @@ import { mostEntries } from '../../models/history.ts'
 import { Profile } from '../../models/profile.ts'
 import type { Decided } from '../../services/detector/batch.ts'
 import { insertDecided, prepareForWriting } from '../../services/detector/record.ts'
-import { createProfiles, partitionName } from '../../services/detector/state/profiles.ts'
+import { createProfiles, nameOf, partitionName } from '../../services/detector/state/profiles.ts'
 import type { Transaction } from '../../services/shared/events.ts'
 import { type Bank, bank } from '../helpers/bank.ts'
 import { transaction } from '../helpers/transactions.ts'
@@ -70,9 +70,9 @@ test('a customer with many more transactions than the bound is loaded as one wit
     return out
   }
   for (const [customer, profile] of inMemory) {
-    const loaded = foldOf(profiles.get(keyOf(customer)) as Profile)
+    const loaded = foldOf(profiles.get(nameOf(b.name, customer)) as Profile)
     const expected = foldOf(profile)
-    const size = profiles.get(keyOf(customer))?.size
+    const size = profiles.get(nameOf(b.name, customer))?.size
     expect([customer, size]).toEqual([customer, customer === 'busy' ? mostEntries : customer === 'ann' ? 3 : 4])
     expect(Buffer.from(loaded.buffer).equals(Buffer.from(expected.buffer))).toBe(true)
     expect(expected[indexOf('history_bounded')]).toBe(customer === 'busy' ? 1 : 0)

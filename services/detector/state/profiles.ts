@@ -10,7 +10,8 @@ import type { Applied } from '../batch.ts'
 
 export type Key = { tenant: string; customer: string; partition: number }
 export type Profiles = {
-  get(key: Key): Profile | undefined
+  /** The history under a name of `nameOf`, if it is in memory; from now on it is the one used last. */
+  get(name: string): Profile | undefined
   /**
    * Brings those that are missing into memory, with what TiDB holds of them that a transaction of `received` or later can need, and of
    * outcomes and parties only what `applied` says of their partition.
@@ -106,8 +107,7 @@ export function createProfiles(database: Database, most: number): Profiles {
   }
 
   return {
-    get(key) {
-      const name = nameOf(key.tenant, key.customer)
+    get(name) {
       const held = cache.get(name)
       if (!held) return undefined
       cache.delete(name)
