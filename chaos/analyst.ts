@@ -1,12 +1,16 @@
 /** An analyst who claims and judges cases in the console all the while, so that verdicts and their labels go through the faults too. */
-export type Judging = { stop(): Promise<void>; judged(): number }
+export type Judging = {
+  stop(): Promise<void>
+  /** Cases whose verdict the console acknowledged. */
+  judged: ReadonlySet<string>
+}
 
 type Options = { console: string; tenant: string; name: string; password: string; every: number }
 
-/** Judges one open case every so often. What the console does not answer is tried again with another case: nothing is counted on its word. */
+/** Judges one open case every so often. What the console does not answer is tried again with another case. */
 export function judge({ console: url, tenant, name, password, every }: Options): Judging {
   let stopped = false
-  let judged = 0
+  const judged = new Set<string>()
   let cookie: string | undefined
   const call = async (method: string, path: string, body?: object): Promise<Response> => {
     const answer = await fetch(`${url}${path}`, {
@@ -27,8 +31,8 @@ export function judge({ console: url, tenant, name, password, every }: Options):
     const found = cases.at(-1)
     if (!found) return
     await call('POST', `/api/cases/${tenant}/${found.id}/claim`, {})
-    await call('POST', `/api/cases/${tenant}/${found.id}/verdict`, { disposition: judged % 2 === 0 ? 'fraud' : 'genuine' })
-    judged++
+    await call('POST', `/api/cases/${tenant}/${found.id}/verdict`, { disposition: judged.size % 2 === 0 ? 'fraud' : 'genuine' })
+    judged.add(found.id)
   }
   const running = (async () => {
     while (!stopped) {
@@ -39,7 +43,7 @@ export function judge({ console: url, tenant, name, password, every }: Options):
     }
   })()
   return {
-    judged: () => judged,
+    judged,
     async stop() {
       stopped = true
       await running

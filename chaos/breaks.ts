@@ -1,12 +1,13 @@
-import type { Harm } from './check.ts'
-
 /**
- * Breaks one thing on purpose, to see that the check catches it: while a service's source is loaded, one passage is replaced. Nothing in the
- * services knows of it. Used as `node --import ./chaos/break-sources.mjs` with CHAOS_BREAK set.
+ * Breaks one thing on purpose, to see that the check catches it: while a service's source is loaded, one passage is replaced
+ * (`break-sources.mjs`). Nothing in the services knows of it.
  */
-type Edit = { file: string; from: string; to: string }
-/** `caughtBy` is the count that must be above 0 then. */
-type Break = { caughtBy: keyof Harm; edits: readonly Edit[] }
+import type { Harm } from './check.ts'
+import type { Step } from './faults.ts'
+
+export type Edit = { file: string; from: string; to: string }
+/** `caughtBy` is the count that must be above 0 then; `steps` bring about what the broken part is there for. */
+export type Break = { caughtBy: keyof Harm; edits: readonly Edit[]; steps: readonly Step[] }
 
 export const breaks = {
   /** Progress moves whoever owns the partition and wherever it stands. */
@@ -19,6 +20,11 @@ export const breaks = {
         to: 'AND ? IS NOT NULL AND ? IS NOT NULL)',
       },
     ],
+    steps: [
+      [{ kind: 'freeze', actor: 'detector-1', seconds: 10 }],
+      [{ kind: 'freeze', actor: 'detector-2', seconds: 10 }],
+      [{ kind: 'partition', actor: 'detector-1', server: 'sql', seconds: 2 }],
+    ],
   },
   /** A resend is decided as if it were new, over the first. */
   dedupe: {
@@ -27,6 +33,7 @@ export const breaks = {
       { file: 'services/detector/enrich.ts', from: 'if (decided) return again(candidate, decided.contentHash, decided)', to: '' },
       { file: 'services/detector/record.ts', from: 'INSERT INTO transactions (', to: 'REPLACE INTO transactions (' },
     ],
+    steps: [],
   },
   /** What lies before progress is not published again. */
   republish: {
@@ -38,7 +45,13 @@ export const breaks = {
         to: 'd.seek(p, Math.max(low, p.next))',
       },
     ],
+    // Killed while it has decided and cannot publish.
+    steps: (['detector-1', 'detector-2'] as const).map((actor) => [
+      { kind: 'partition', actor, server: 'kafka', seconds: 4 },
+      { kind: 'kill', actor, seconds: 1, after: 2 },
+    ]),
   },
+  /** Dead letters are recorded and not published. */
   'dead-letters': {
     caughtBy: 'deadLettersMissing',
     edits: [
@@ -48,7 +61,9 @@ export const breaks = {
         to: 'return []',
       },
     ],
+    steps: [],
   },
+  /** Steps whose bell Redis has lost are not taken. */
   sweep: {
     caughtBy: 'escalationsMissing',
     edits: [
@@ -58,6 +73,7 @@ export const breaks = {
         to: 'void overdue',
       },
     ],
+    steps: Array.from({ length: 3 }, () => [{ kind: 'wipe', actor: 'redis', seconds: 1 }]),
   },
 } as const satisfies Record<string, Break>
 

@@ -1,44 +1,59 @@
-/** Counts the harm: from what was sent, and from TiDB and the topics as they are afterwards. It asks no service. */
+/** Counts the harm: from what was sent, and from TiDB, the topics and BullMQ as they are afterwards. It asks no service. */
 import { createHash } from 'node:crypto'
+import type { Queue } from 'bullmq'
 import { readTopic } from '../infra/read-topic.ts'
 import type { Bus, Received } from '../services/shared/bus.ts'
 import type { Database } from '../services/shared/database.ts'
-import { innerTopics, tenantTopic } from '../services/shared/events.ts'
-import type { Sent } from './load.ts'
+import { actions, innerTopics, tenantTopic } from '../services/shared/events.ts'
+import { partyKey, type Sent as SentByLoad } from './load.ts'
 
 export type Harm = {
   /** Acknowledged ids without a row or without a decision on the topic. */
   lost: number
   decidedTwice: number
-  /** Ids with two different decisions on the topic. */
+  /** Ids with two different decisions on the topic, or with another one than in their row. */
   changed: number
-  /** Offsets with no outcome, or with more than one. */
+  /** Offsets of transactions with no outcome, or with more than one. */
   offsetsUnaccounted: number
   alertsMissing: number
   casesTwice: number
   casesMissing: number
   escalationsTwice: number
   escalationsMissing: number
+  /** Jobs that are overdue and that no worker takes. */
+  bellsStuck: number
+  /** Cases whose verdict was acknowledged, and which are not closed. */
+  verdictsMissing: number
   labelsTwice: number
   labelsMissing: number
   outcomesMissing: number
+  partiesMissing: number
   deadLettersMissing: number
 }
+
+/** What was acknowledged: the load's, and the cases on which the analyst gave a verdict. */
+export type Sent = SentByLoad & { verdicts: ReadonlySet<string> }
+
+/** Where to look. `steps` is how many escalations an unclaimed case goes through. */
+export type Places = { database: Database; bus: Bus; bells: Queue; tenant: string; steps: number }
 
 const textOf = (r: Received): string => r.value?.toString() ?? ''
 const fingerprint = (text: string): string => createHash('sha256').update(text).digest('base64').slice(0, 16)
 
-/** Messages of a topic by the id in them: how many different ones there are. */
-async function byId(bus: Bus, topic: string, group: string, idOf: (value: { id: string; transaction: string }) => string) {
-  const versions = new Map<string, Set<string>>()
+type Message = { id: string; transaction: string; action: string; score: number }
+type Published = { action: string; score: number; versions: Set<string> }
+
+/** Messages of a topic by their transaction's id: what the last one says, and how many different ones there are. */
+async function published(bus: Bus, topic: string, group: string, idOf: (message: Message) => string): Promise<Map<string, Published>> {
+  const found = new Map<string, Published>()
   await readTopic(bus, topic, group, (r) => {
     const text = textOf(r)
-    const id = idOf(JSON.parse(text) as { id: string; transaction: string })
-    const known = versions.get(id)
-    if (known) known.add(fingerprint(text))
-    else versions.set(id, new Set([fingerprint(text)]))
+    const message = JSON.parse(text) as Message
+    const { action, score } = message
+    const versions = found.get(idOf(message))?.versions ?? new Set()
+    found.set(idOf(message), { action, score, versions: versions.add(fingerprint(text)) })
   })
-  return versions
+  return found
 }
 
 /** A gap or an overlap for each partition: how many offsets progress claims against how many have an outcome. */
@@ -65,14 +80,29 @@ function overlapping(cases: readonly { customer: string; opened: number; closed:
   return twice
 }
 
-/** `steps` is how many escalations an unclaimed case goes through. */
-export async function countHarm(database: Database, bus: Bus, tenant: string, sent: Sent, steps: number): Promise<Harm> {
+/** Milliseconds that a bell may be late on a busy machine. */
+const late = 15_000
+
+/** Jobs that should have rung long ago. */
+async function stuck(bells: Queue): Promise<number> {
+  const jobs = await bells.getJobs(['delayed', 'waiting', 'prioritized', 'active'])
+  return jobs.filter((job) => job && job.timestamp + job.delay < Date.now() - late).length
+}
+
+/** Counts all of it as it is now. */
+export async function countHarm({ database, bus, bells, tenant, steps }: Places, sent: Sent): Promise<Harm> {
   const group = `chaos-check-${Date.now()}`
   const all = <T>(sql: string) => database.query<T>(sql, [tenant])
-  const rows = await all<{ id: string; alert: number }>('SELECT id, alert FROM transactions WHERE tenant = ?')
-  const decided = new Set(rows.map((r) => r.id))
-  const decisions = await byId(bus, tenantTopic(tenant, 'decisions'), `${group}-decisions`, (d) => d.id)
-  const alerts = await byId(bus, tenantTopic(tenant, 'alerts'), `${group}-alerts`, (a) => a.transaction)
+  const rows = await all<{ id: string; alert: number; action: number; score: number }>(
+    'SELECT id, alert, action, score FROM transactions WHERE tenant = ?',
+  )
+  const decided = new Map(rows.map((r) => [r.id, r]))
+  const decisions = await published(bus, tenantTopic(tenant, 'decisions'), `${group}-decisions`, (d) => d.id)
+  const alerts = await published(bus, tenantTopic(tenant, 'alerts'), `${group}-alerts`, (a) => a.transaction)
+  const changed = ([id, { action, score, versions }]: [string, Published]) => {
+    const row = decided.get(id)
+    return versions.size > 1 || (row !== undefined && (actions[row.action] !== action || row.score !== score))
+  }
   const letters: string[] = []
   await readTopic(bus, innerTopics.deadLetters, `${group}-letters`, (r) => {
     const letter = JSON.parse(textOf(r)) as { tenant: string; value: string | null }
@@ -82,7 +112,7 @@ export async function countHarm(database: Database, bus: Bus, tenant: string, se
     (l) => l.record_value?.toString('latin1') ?? '',
   )
   const tokensIn = (texts: readonly string[]) => new Set(texts.flatMap((t) => /poison-\d+-\d+/.exec(t)?.[0] ?? []))
-  const [published, kept] = [tokensIn(letters), tokensIn(lettersKept)]
+  const [lettersOut, lettersIn] = [tokensIn(letters), tokensIn(lettersKept)]
 
   const cases = await all<{
     id: string
@@ -109,25 +139,38 @@ export async function countHarm(database: Database, bus: Bus, tenant: string, se
     .filter((c) => judged.has(c.case_id))
     .map((c) => `verdict-${(JSON.parse(c.alert.toString()) as { id: string }).id}`)
   const outcomes = new Set((await all<{ id: string }>('SELECT id FROM outcomes WHERE tenant = ?')).map((o) => o.id))
-  const missing = (wanted: Iterable<string>, ...places: ReadonlySet<string>[]) => {
+  const parties = new Set([
+    ...(await all<{ customer: string; valid_from: number }>('SELECT customer, valid_from FROM customers WHERE tenant = ?')).map((c) =>
+      partyKey(c, c.valid_from),
+    ),
+    ...(
+      await all<{ customer: string; instrument: string; valid_from: number }>(
+        'SELECT customer, instrument, valid_from FROM instruments WHERE tenant = ?',
+      )
+    ).map((i) => partyKey(i, i.valid_from)),
+  ])
+  const missing = (wanted: Iterable<string>, ...places: { has(id: string): boolean }[]) => {
     let n = 0
     for (const id of wanted) if (!places.every((p) => p.has(id))) n++
     return n
   }
   const alerted = rows.filter((r) => r.alert === 1).map((r) => r.id)
   return {
-    lost: missing(sent.transactions, decided, new Set(decisions.keys())),
+    lost: missing(sent.transactions, decided, decisions),
     decidedTwice: rows.length - decided.size,
-    changed: [...decisions.values(), ...alerts.values()].filter((v) => v.size > 1).length,
+    changed: [...decisions, ...alerts].filter(changed).length,
     offsetsUnaccounted: await unaccounted(database, tenant),
-    alertsMissing: missing(alerted, new Set(alerts.keys())),
+    alertsMissing: missing(alerted, alerts),
     casesTwice: inCases.length - cased.size + overlapping(cases),
     casesMissing: missing(alerted, cased),
     escalationsTwice: escalated.length - taken.size,
     escalationsMissing: owed.reduce((sum, c) => sum + Math.max(0, steps - c.step), 0),
+    bellsStuck: await stuck(bells),
+    verdictsMissing: missing(sent.verdicts, judged),
     labelsTwice: labels.length - labelled.size,
     labelsMissing: missing(sent.labels, labelled) + missing(verdicts, labelled),
     outcomesMissing: missing(sent.outcomes, outcomes),
-    deadLettersMissing: missing(sent.poison, published, kept),
+    partiesMissing: missing(sent.parties, parties),
+    deadLettersMissing: missing(sent.poison, lettersOut, lettersIn),
   }
 }

@@ -3,8 +3,12 @@ import { type AddressInfo, createServer, Socket } from 'node:net'
 
 export type Link = {
   port: number
+  /** Connections that came so far. */
+  used(): number
   /** Ends all connections and refuses new ones. */
   cut(): void
+  /** Nothing comes through in either direction, and nobody is told: connections stay, and what is sent waits for `mend`. */
+  silence(): void
   mend(): void
   /** The next time a client sends `text`, the server gets it and the client's connection ends before the answer. Resolves when it happened. */
   loseAnswerTo(text: string): Promise<void>
@@ -18,12 +22,16 @@ const unheard = 200
 export async function createLink(target: () => { host: string; port: number }): Promise<Link> {
   const open = new Set<Socket>()
   let down = false
+  let silent = false
+  let used = 0
   let trap: { text: string; sprung: () => void } | undefined
   const server = createServer((client) => {
     if (down) return void client.destroy()
+    used++
     const upstream = new Socket()
     for (const s of [client, upstream]) {
       open.add(s)
+      if (silent) s.pause()
       s.on('error', () => s.destroy())
       s.on('close', () => open.delete(s))
     }
@@ -54,12 +62,19 @@ export async function createLink(target: () => { host: string; port: number }): 
   }
   return {
     port: (server.address() as AddressInfo).port,
+    used: () => used,
     cut() {
       down = true
       endAll()
     },
+    silence() {
+      silent = true
+      for (const s of open) s.pause()
+    },
     mend() {
       down = false
+      silent = false
+      for (const s of open) s.resume()
     },
     loseAnswerTo: (text) =>
       new Promise((resolve) => {

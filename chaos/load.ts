@@ -1,16 +1,21 @@
 /** The load, and the independent record of what was sent: kept by whoever sends, never read back from Assay. */
-import { simulate } from '../infra/simulator/simulate.ts'
+import { type SimulatedEvent, simulate } from '../infra/simulator/simulate.ts'
 import type { Bus, Outgoing } from '../services/shared/bus.ts'
-import { tenantTopic, topics } from '../services/shared/events.ts'
+import { messageOf } from '../services/shared/errors.ts'
+import { customerOf, type Party, tenantTopic, topics } from '../services/shared/events.ts'
+import { poison } from './poison.ts'
 
-/** What was acknowledged, by id. A poison is known by a token that stands in its bytes. */
+/** What was acknowledged, by id; parties by whom and since when, poison by a token that stands in its bytes. */
 export type Sent = {
   transactions: Set<string>
   outcomes: Set<string>
   labels: Set<string>
-  parties: number
+  parties: Set<string>
   poison: Set<string>
+  /** Transactions, outcomes, labels and parties that were sent again. */
   resends: number
+  /** Transactions that came after a later one of their customer. */
+  outOfOrder: number
 }
 
 type Options = {
@@ -25,55 +30,50 @@ type Options = {
   random: () => number
 }
 
+/** `done` rejects when something is not taken for minutes. */
 export type Load = { sent: Sent; done: Promise<void>; stop(): void }
 
 const chunk = 50
+/** Milliseconds after which what is still not acknowledged ends the run. */
+const patience = 180_000
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** Bytes that no detector can take: not JSON, not UTF-8, a wrong type, a stranger's tenant, an absurd amount, a card number. */
-function poison(tenant: string, token: string, kind: number): Buffer {
-  const good = {
-    id: token,
-    tenant,
-    instrument: `token_${token}`,
-    kind: 'authorization',
-    direction: 'debit',
-    amount: 100,
-    currency: 'EUR',
-    time: new Date().toISOString(),
-  }
-  const json = (changes: object) => Buffer.from(JSON.stringify({ ...good, ...changes }))
-  const kinds = [
-    () => Buffer.from(`{"id": "${token}", `),
-    () => Buffer.concat([Buffer.from(token), Buffer.from([0xff, 0xfe])]),
-    () => json({ amount: 'much' }),
-    () => json({ tenant: 'somebody-else' }),
-    () => json({ amount: Number.MAX_SAFE_INTEGER }),
-    () => json({ instrument: '4111111111111111', extra: { token } }),
-    () => json({ time: '2001-01-01T00:00:00Z' }),
-  ]
-  return kinds[kind % kinds.length]()
-}
+/** Names a party's version: one row in `customers` or `instruments`. */
+export const partyKey = (p: Pick<Party, 'customer' | 'instrument'>, validFrom: number): string =>
+  `${p.instrument === undefined ? `customer ${p.customer}` : `instrument ${p.instrument}`} ${validFrom}`
+
+const keyOf = (e: SimulatedEvent): string => (e.topic === 'parties' ? partyKey(e.event, Date.parse(e.event.validFrom)) : e.event.id)
 
 /**
- * Sends a simulated bank's events: most straight to Kafka, some through the gateway, 3 % twice, some late and out of order, a poison
+ * Sends a simulated bank's events: most straight to Kafka, some through the gateway, 3 % twice, 2 % late and out of order, a poison
  * among two hundred. What is not acknowledged is sent again until it is.
  */
 export function startLoad(options: Options): Load {
   const { bus, tenant, random } = options
-  const sent: Sent = { transactions: new Set(), outcomes: new Set(), labels: new Set(), parties: 0, poison: new Set(), resends: 0 }
+  const sent: Sent = {
+    transactions: new Set(),
+    outcomes: new Set(),
+    labels: new Set(),
+    parties: new Set(),
+    poison: new Set(),
+    resends: 0,
+    outOfOrder: 0,
+  }
+  const newest = new Map<string, number>()
   let stopped = false
+
   const insist = async (work: () => Promise<void>) => {
+    const deadline = Date.now() + patience
     for (let wait = 100; !stopped; wait = Math.min(2000, wait * 2)) {
       try {
         return await work()
-      } catch {
+      } catch (error) {
+        if (Date.now() > deadline) throw new Error(`the load was not taken for ${patience / 1000} s: ${messageOf(error)}`, { cause: error })
         await pause(wait)
       }
     }
   }
-  type Event = ReturnType<typeof simulate> extends Iterable<infer E> ? E : never
-  const viaKafka = (events: readonly Event[], extra: readonly Outgoing[]) =>
+  const viaKafka = (events: readonly SimulatedEvent[], extra: readonly Outgoing[]) =>
     bus.send([
       ...events.map((e) => ({
         topic: tenantTopic(tenant, e.topic),
@@ -82,7 +82,7 @@ export function startLoad(options: Options): Load {
       })),
       ...extra,
     ])
-  const viaGateway = async (events: readonly Event[]) => {
+  const viaGateway = async (events: readonly SimulatedEvent[]) => {
     const body = JSON.stringify(events.map(({ event: { tenant: _tenant, ...event } }) => event))
     const answer = await fetch(`${options.gateway}/v1/transactions`, {
       method: 'POST',
@@ -92,26 +92,33 @@ export function startLoad(options: Options): Load {
     })
     if (answer.status !== 202) throw new Error(`the gateway said ${answer.status}: ${(await answer.text()).slice(0, 300)}`)
   }
-  const note = (events: readonly Event[]) => {
+  const note = (events: readonly SimulatedEvent[]) => {
     for (const e of events) {
-      if (e.topic === 'transactions') {
-        if (sent.transactions.has(e.event.id)) sent.resends++
-        sent.transactions.add(e.event.id)
-      } else if (e.topic === 'parties') sent.parties++
-      else sent[e.topic].add(e.event.id)
+      const key = keyOf(e)
+      if (sent[e.topic].has(key)) sent.resends++
+      else if (e.topic === 'transactions') {
+        const customer = customerOf(e.event)
+        const time = Date.parse(e.event.time)
+        const latest = newest.get(customer) ?? 0
+        if (time < latest) sent.outOfOrder++
+        else newest.set(customer, time)
+      }
+      sent[e.topic].add(key)
     }
   }
   const run = async () => {
     const began = Date.now()
-    let held: Event[] = []
-    let batch: Event[] = []
+    /** By customer, until the customer's next one has gone. */
+    const late = new Map<string, SimulatedEvent>()
+    let again: SimulatedEvent[] = []
+    let batch: SimulatedEvent[] = []
     let poisoned = 0
     const flush = async () => {
       const events = batch
       batch = []
       const extra: Outgoing[] = []
       const tokens: string[] = []
-      if (random() < 0.25) {
+      if (random() < chunk / 200) {
         const token = `poison-${options.seed}-${poisoned}`
         tokens.push(token)
         extra.push({ topic: tenantTopic(tenant, 'transactions'), key: `${tenant}:${token}`, value: poison(tenant, token, poisoned++) })
@@ -126,21 +133,35 @@ export function startLoad(options: Options): Load {
     }
     for (const event of simulate({ seed: options.seed, tenant, transactions: options.transactions, resends: 0.03 })) {
       if (stopped) return
-      // Some come late, after others of the same customer.
-      if (event.topic === 'transactions' && random() < 0.02) held.push(event)
-      else batch.push(event)
-      if (held.length > 0 && random() < 0.01) {
-        batch.push(...held)
-        held = []
+      if (event.topic === 'transactions') {
+        const customer = customerOf(event.event)
+        const earlier = late.get(customer)
+        if (!earlier && random() < 0.02) {
+          late.set(customer, event)
+          continue
+        }
+        batch.push(event)
+        if (earlier) batch.push(earlier)
+        late.delete(customer)
+      } else {
+        // The simulator sends transactions again; the rest is done here.
+        batch.push(event)
+        if (random() < 0.03) again.push(event)
+      }
+      if (random() < 0.01) {
+        batch.push(...again)
+        again = []
       }
       if (batch.length >= chunk) await flush()
     }
-    batch.push(...held)
+    batch.push(...late.values(), ...again)
     while (batch.length > 0 && !stopped) await flush()
   }
+  const done = run()
+  done.catch(() => undefined)
   return {
     sent,
-    done: run(),
+    done,
     stop() {
       stopped = true
     },

@@ -20,8 +20,11 @@ export { StackError } from './server.ts'
 const NAMES = ['kafka', 'sql', 'redis'] as const
 const LOCK = 'lock'
 
-/** What `up` needs: where the stack lives, which database is insisted on (else `ASSAY_SQL`, else what is there), who hears of progress. */
-export type UpOptions = { directory: string; sql?: Sql; report: Report }
+/**
+ * What `up` needs: where the stack lives, which database is insisted on (else `ASSAY_SQL`, else what is there), who hears of progress, and
+ * whether Docker may be used: whoever signals the servers' processes says no.
+ */
+export type UpOptions = { directory: string; sql?: Sql; report: Report; docker?: boolean }
 
 /**
  * Brings Kafka, the database and Redis up, each in the first way that works: the address in the environment, a server of this
@@ -29,7 +32,7 @@ export type UpOptions = { directory: string; sql?: Sql; report: Report }
  * again over its data and, where it is free, on its port. Two calls at once take turns.
  * @throws StackError that says, for each server that is missing, what to do
  */
-export async function up({ directory, sql = sqlGiven(), report }: UpOptions): Promise<Stack> {
+export async function up({ directory, sql = sqlGiven(), report, docker = true }: UpOptions): Promise<Stack> {
   const place = resolve(directory)
   const absent = NAMES.filter((name) => addressGiven(name) === undefined)
   const given = await inParallel(NAMES.filter((name) => !absent.includes(name)).map((name) => serverGiven(name, addressGiven(name)!, sql)))
@@ -40,7 +43,7 @@ export async function up({ directory, sql = sqlGiven(), report }: UpOptions): Pr
   return withLock(join(place, LOCK), waiting, async () => {
     const running = (await inParallel(absent.map((name) => stillRunning(place, name, sql, report)))).flatMap((server) => server ?? [])
     const missing = absent.filter((name) => !running.some((server) => server.name === name))
-    const contained = missing.length > 0 ? await fromDocker(place, missing, sql, report) : []
+    const contained = missing.length > 0 && docker ? await fromDocker(place, missing, sql, report) : []
     const rest = missing.filter((name) => !contained.some((server) => server.name === name))
     const launched = await inParallel(rest.map((name) => fromProgram(place, name, sql, report)))
     return stackOf(place, [...given, ...running, ...contained, ...launched])

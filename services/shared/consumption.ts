@@ -15,11 +15,11 @@ export type ConsumptionOptions = {
   each: (records: Received[]) => Promise<void>
 }
 
-const heartbeatEvery = 3000
+const heartbeatEvery = 1000
 const longestWait = 5000
 /** Milliseconds that the last commit may hold up a stop; what is not committed is delivered again. */
 const longestCommit = 5000
-/** Nothing heard from the broker for this long means that it is away: a fetch returns after 100 ms, a heartbeat goes out every 3 s. */
+/** Nothing heard from the broker for this long means that it is away: a fetch returns after 100 ms, a heartbeat goes out every second. */
 const silence = 10_000
 
 /** Makes a consumption; nothing is opened before `start`. */
@@ -89,7 +89,7 @@ export function createConsumption(kafka: Kafka, logger: Logger, { group, topics,
     const made = kafka.consumer({
       groupId: group,
       maxWaitTimeInMs: 100,
-      sessionTimeout: 10_000,
+      sessionTimeout: 6_000,
       heartbeatInterval: heartbeatEvery,
       allowAutoTopicCreation: false,
       retry: { initialRetryTime: 100, maxRetryTime: longestWait, retries: 1e6 },

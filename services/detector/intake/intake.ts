@@ -178,7 +178,7 @@ export function createIntake(options: Options): Intake {
         minBytes: 1,
         maxWaitTimeInMs: 100,
         maxBytesPerPartition: 524_288,
-        sessionTimeout: 10_000,
+        sessionTimeout: 6_000,
         heartbeatInterval: 1000,
         retry: { initialRetryTime: 50, maxRetryTime: 2000, retries: 1_000_000 },
       })
