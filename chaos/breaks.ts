@@ -10,7 +10,7 @@ export type Edit = { file: string; from: string; to: string }
 export type Break = { caughtBy: keyof Harm; edits: readonly Edit[]; steps: readonly Step[] }
 
 export const breaks = {
-  /** Progress moves whoever owns the partition and wherever it stands. */
+  /** Progress moves whoever owns the partition and wherever it stands, and nobody is told that it is another's. */
   fencing: {
     caughtBy: 'offsetsUnaccounted',
     edits: [
@@ -19,12 +19,14 @@ export const breaks = {
         from: 'AND epoch = ? AND next_offset = ?)',
         to: 'AND ? IS NOT NULL AND ? IS NOT NULL)',
       },
+      {
+        file: 'services/detector/intake/progress.ts',
+        from: 'if (row?.epoch !== m.epoch) by.push(m)',
+        to: 'if (row?.epoch !== m.epoch) continue',
+      },
     ],
-    steps: [
-      [{ kind: 'freeze', actor: 'detector-1', seconds: 10 }],
-      [{ kind: 'freeze', actor: 'detector-2', seconds: 10 }],
-      [{ kind: 'partition', actor: 'detector-1', server: 'sql', seconds: 2 }],
-    ],
+    // Longer than Kafka waits for it, so that it wakes with records that another one has decided.
+    steps: (['detector-1', 'detector-2', 'detector-1'] as const).map((actor) => [{ kind: 'freeze', actor, seconds: 9 }]),
   },
   /** A resend is decided as if it were new, over the first. */
   dedupe: {

@@ -34,8 +34,9 @@ export type Verdict = { figures: Figures; good: boolean; verdict: string }
 
 /** Milliseconds that a recovery may take, and for how long the counts must stand still; what was broken on purpose never recovers. */
 const patience = { whole: { recovery: 120_000, still: 30_000 }, broken: { recovery: 10_000, still: 12_000 } }
-/** Seconds that a step takes about, so that the load lasts as long as the faults. */
+/** Seconds that a step takes about, so that the load lasts as long as the faults; and those that it lasts at least. */
 const stepSeconds = 9
+const leastSeconds = 30
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -59,6 +60,7 @@ async function run(options: ChaosOptions, defer: (close: () => Promise<unknown>)
 
   const watch = await watchDecisions(bus, tenant, `${config.group}-watch`)
   defer(() => watch.stop())
+  const underWay = firstDecision(watch.decided)
   const load = startLoad({
     bus,
     tenant,
@@ -66,17 +68,18 @@ async function run(options: ChaosOptions, defer: (close: () => Promise<unknown>)
     key,
     seed: options.seed,
     transactions: options.transactions,
-    rate: Math.max(50, Math.min(1000, options.transactions / (Math.max(1, steps.length) * stepSeconds))),
+    rate: options.transactions / Math.max(leastSeconds, steps.length * stepSeconds),
+    firstDecided: underWay,
     random: createRandom(options.seed + 1).next,
   })
   defer(async () => {
     load.stop()
-    await load.done
+    await load.done.catch(() => undefined)
   })
   const judging = judge({ console: actors.console.url, tenant, ...analyst, every: 2000 })
   defer(() => judging.stop())
 
-  await firstDecision(watch.decided)
+  await underWay
   say(`${options.transactions} transactions are on their way and the first is decided; ${steps.length} steps of faults follow`)
   const faults = Object.fromEntries(faultKinds.map((kind) => [kind, 0])) as Record<FaultKind, number>
   let recoveryMsMax = 0

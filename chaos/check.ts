@@ -19,6 +19,7 @@ export type Harm = {
   casesTwice: number
   casesMissing: number
   escalationsTwice: number
+  /** Steps that open cases have still to take, and those that were taken without a word in the history or to anybody. */
   escalationsMissing: number
   /** Jobs that are overdue and that no worker takes. */
   bellsStuck: number
@@ -132,6 +133,13 @@ export async function countHarm({ database, bus, bells, tenant, steps }: Places,
   )
   const taken = new Set(escalated.map((e) => `${e.case_id} ${(JSON.parse(e.detail) as { step: number }).step}`))
   const owed = cases.filter((c) => c.state === 'open' && c.sample === 0)
+  const told = new Set(
+    (await all<{ case_id: string; step: number }>('SELECT case_id, step FROM notifications WHERE tenant = ? AND sent IS NOT NULL')).map(
+      (n) => `${n.case_id} ${n.step}`,
+    ),
+  )
+  /** The rungs that each case has behind it. */
+  const climbed = cases.flatMap((c) => Array.from({ length: c.step }, (_, step) => `${c.id} ${step}`))
   const labels = await all<{ id: string }>('SELECT id FROM labels WHERE tenant = ?')
   const labelled = new Set(labels.map((l) => l.id))
   const judged = new Set(cases.filter((c) => c.state === 'closed').map((c) => c.id))
@@ -164,7 +172,7 @@ export async function countHarm({ database, bus, bells, tenant, steps }: Places,
     casesTwice: inCases.length - cased.size + overlapping(cases),
     casesMissing: missing(alerted, cased),
     escalationsTwice: escalated.length - taken.size,
-    escalationsMissing: owed.reduce((sum, c) => sum + Math.max(0, steps - c.step), 0),
+    escalationsMissing: owed.reduce((sum, c) => sum + Math.max(0, steps - c.step), 0) + missing(climbed, taken, told),
     bellsStuck: await stuck(bells),
     verdictsMissing: missing(sent.verdicts, judged),
     labelsTwice: labels.length - labelled.size,

@@ -25,8 +25,9 @@ type Options = {
   key: string
   seed: number
   transactions: number
-  /** Transactions a second. */
+  /** Transactions a second, from the moment on when the first ones are decided. */
   rate: number
+  firstDecided: Promise<void>
   random: () => number
 }
 
@@ -107,7 +108,7 @@ export function startLoad(options: Options): Load {
     }
   }
   const run = async () => {
-    const began = Date.now()
+    let began: number | undefined
     /** By customer, until the customer's next one has gone. */
     const late = new Map<string, SimulatedEvent>()
     let again: SimulatedEvent[] = []
@@ -128,6 +129,9 @@ export function startLoad(options: Options): Load {
       if (stopped) return
       note(events)
       for (const token of tokens) sent.poison.add(token)
+      if (sent.transactions.size === 0) return
+      if (began === undefined) await options.firstDecided
+      began ??= Date.now()
       const ahead = (sent.transactions.size / options.rate) * 1000 - (Date.now() - began)
       if (ahead > 0) await pause(ahead)
     }

@@ -11,7 +11,7 @@ import { type Bus, createBus } from '../services/shared/bus.ts'
 import { type Config, readConfig } from '../services/shared/config.ts'
 import { createDatabase, type Database, ensureDatabase } from '../services/shared/database.ts'
 import { AssayError } from '../services/shared/errors.ts'
-import { createTenant } from '../services/shared/settings.ts'
+import { createTenant, type Settings } from '../services/shared/settings.ts'
 import { createTelemetry } from '../services/shared/telemetry.ts'
 import { type Address, createServer, createService } from './actors.ts'
 import type { Edit } from './breaks.ts'
@@ -34,6 +34,13 @@ export const ladder = [
   { role: 'lead', afterSeconds: 3 },
   { role: 'manager', afterSeconds: 3 },
 ] as const
+
+/** A bank that is alarmed by little, so that casework has something to do. */
+const alarmed: Partial<Settings> = {
+  thresholds: { challenge: 0.03, review: 0.1, decline: 0.5 },
+  alertOn: ['challenge', 'review', 'decline'],
+  sampleRate: 0.005,
+}
 
 type Options = {
   directory: string
@@ -75,7 +82,7 @@ export async function setScene({ directory, edits, say, defer }: Options): Promi
   await bus.ensureInnerTopics()
   await writeRates(database, ratesOf(new Date()))
   const tenant = `chaos-${mark}`
-  await createTenant(database, bus, { tenant, partitions: 4, settings: { sampleRate: 0.005, escalation: [...ladder] } })
+  await createTenant(database, bus, { tenant, partitions: 4, settings: { ...alarmed, escalation: [...ladder] } })
   const { key } = await addApiKey(database, tenant, 'chaos')
   const analyst = { name: 'chaos', password: randomBytes(12).toString('hex') }
   await addUser(database, { ...analyst, tenant, role: 'analyst' })
