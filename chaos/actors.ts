@@ -17,8 +17,8 @@ export type Actor = {
   end(): Promise<void>
   start(): Promise<void>
 }
-/** A service has a link of its own to each server. */
-export type ServiceActor = Actor & { links: Record<ServerName, Link>; url: string }
+/** A service has a link of its own to each server. `crashes`: how often it has ended by itself; it is then started again, as in production. */
+export type ServiceActor = Actor & { links: Record<ServerName, Link>; url: string; crashes(): number }
 /** A server's disk can be emptied once it is dead. */
 export type ServerActor = Actor & { wipe(): void }
 
@@ -34,6 +34,8 @@ export type ServiceOptions = {
 
 /** Milliseconds that a service gets to finish what is in hand. */
 const longestEnd = 20_000
+/** Milliseconds after which a service that ended by itself is started again. */
+const again = 1000
 
 /** A service as in production: its own process. `url` is where it listens. */
 export async function createService(name: string, service: string, options: ServiceOptions): Promise<ServiceActor> {
@@ -46,16 +48,24 @@ export async function createService(name: string, service: string, options: Serv
   mkdirSync(logs, { recursive: true })
   let child: ChildProcess | undefined
   let ended: Promise<void> = Promise.resolve()
+  /** The process whose end was asked for last. */
+  let ending: ChildProcess | undefined
+  let crashes = 0
   const signal = (s: NodeJS.Signals) => {
     if (child?.exitCode === null && child.signalCode === null) child.kill(s)
   }
-  return {
+  const self: ServiceActor = {
     links,
     url: `http://127.0.0.1:${port}`,
-    kill: () => signal('SIGKILL'),
+    crashes: () => crashes,
+    kill() {
+      ending = child
+      signal('SIGKILL')
+    },
     freeze: () => signal('SIGSTOP'),
     thaw: () => signal('SIGCONT'),
     async end() {
+      ending = child
       signal('SIGCONT')
       signal('SIGTERM')
       const timer = setTimeout(() => signal('SIGKILL'), longestEnd)
@@ -80,8 +90,14 @@ export async function createService(name: string, service: string, options: Serv
       closeSync(log)
       child = made
       ended = new Promise((resolve) => made.once('exit', () => resolve()))
+      made.once('exit', () => {
+        if (ending === made) return
+        crashes++
+        setTimeout(() => ending !== made && self.start(), again)
+      })
     },
   }
+  return self
 }
 
 /** A server of the stack; it comes back on its port over its data, and `start` waits until it answers. */

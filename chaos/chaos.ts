@@ -1,4 +1,5 @@
 /** One run of chaos: bring everything up, load it, do the faults, wait until all is quiet, count. */
+import { join } from 'node:path'
 import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
 import { createRandom } from '../infra/simulator/random.ts'
@@ -6,7 +7,7 @@ import { AssayError, messageOf } from '../services/shared/errors.ts'
 import { judge } from './analyst.ts'
 import { type BreakName, breaks } from './breaks.ts'
 import type { Harm } from './check.ts'
-import { commit, type FaultKind, faultKinds, planFaults, worded } from './faults.ts'
+import { commit, type FaultKind, faultKinds, planFaults, serviceNames, worded } from './faults.ts'
 import { startLoad } from './load.ts'
 import { ladder, setScene } from './scene.ts'
 import { settle } from './settle.ts'
@@ -29,7 +30,11 @@ export type Figures = {
   poison: number
   kills: number
   faults: Record<FaultKind, number>
-} & Harm & { recoveryMsMax: number }
+} & Harm & {
+    /** How often a service ended by itself. */
+    crashes: number
+    recoveryMsMax: number
+  }
 export type Verdict = { figures: Figures; good: boolean; verdict: string }
 
 /** Milliseconds that a recovery may take, and for how long the counts must stand still; what was broken on purpose never recovers. */
@@ -60,7 +65,7 @@ async function run(options: ChaosOptions, defer: (close: () => Promise<unknown>)
 
   const watch = await watchDecisions(bus, tenant, `${config.group}-watch`)
   defer(() => watch.stop())
-  const underWay = firstDecision(watch.decided)
+  const underWay = firstDecision(watch.decided, join(directory, 'logs'))
   const load = startLoad({
     bus,
     tenant,
@@ -112,23 +117,27 @@ async function run(options: ChaosOptions, defer: (close: () => Promise<unknown>)
     kills: faults.kill,
     faults,
     ...harm,
+    crashes: serviceNames.reduce((sum, name) => sum + actors[name].crashes(), 0),
     recoveryMsMax,
   }
   if (broken) {
     const caught = harm[broken.caughtBy]
     return { figures, good: caught > 0, verdict: `${caught > 0 ? 'caught' : 'NOT CAUGHT'}: ${broken.caughtBy} is ${caught}` }
   }
-  const harmed = Object.entries(harm).filter(([, n]) => n > 0)
+  const harmed = Object.entries({ ...harm, crashes: figures.crashes }).filter(([, n]) => n > 0)
   const verdict = harmed.length === 0 ? 'no harm' : `HARM: ${harmed.map(([name, n]) => `${name} ${n}`).join(', ')}`
   return { figures, good: harmed.length === 0, verdict }
 }
 
 /** Waits until the first decision is there, so that faults meet a system at work. */
-async function firstDecision(decided: ReadonlySet<string>): Promise<void> {
+async function firstDecision(decided: ReadonlySet<string>, logs: string): Promise<void> {
   const deadline = Date.now() + patience.whole.recovery
   while (decided.size === 0) {
     if (Date.now() > deadline)
-      throw new AssayError('nothing_decided', 'nothing was decided within two minutes; the logs of the services in its directory say why')
+      throw new AssayError(
+        'nothing_decided',
+        `Nothing was decided within ${patience.whole.recovery / 1000} s; the services' logs in ${logs} say why`,
+      )
     await pause(100)
   }
 }

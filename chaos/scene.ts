@@ -1,5 +1,7 @@
 /** What chaos happens to: servers of its own, a bank in a database of its own, and the services as processes of their own. */
 import { randomBytes } from 'node:crypto'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { writeRates } from '../infra/commands/rates.ts'
 import { migrate } from '../infra/migrations/migrate.ts'
 import type { ServerName } from '../infra/stack/server.ts'
@@ -54,6 +56,7 @@ type Options = {
 export async function setScene({ directory, edits, say, defer }: Options): Promise<Scene> {
   // What a run that was killed left behind.
   await down(directory, { erase: true })
+  rmSync(join(directory, 'logs'), { recursive: true, force: true })
   defer(() => down(directory, { erase: true }))
   const stack = await up({ directory, report: ({ message }) => say(message), docker: false })
   const strangers = stack.servers.filter((s) => s.pid === undefined)
