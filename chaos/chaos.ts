@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
 import { createRandom } from '../infra/simulator/random.ts'
+import { differences, verify } from '../infra/verify.ts'
 import { AssayError, messageOf } from '../services/shared/errors.ts'
 import { judge } from './analyst.ts'
 import { type BreakName, breaks } from './breaks.ts'
@@ -31,6 +32,8 @@ export type Figures = {
   kills: number
   faults: Record<FaultKind, number>
 } & Harm & {
+    /** Decisions that come out otherwise when they are computed again from what is stored. */
+    verifyDifferences: number
     /** How often a service ended by itself. */
     crashes: number
     recoveryMsMax: number
@@ -40,9 +43,10 @@ export type Verdict = { figures: Figures; good: boolean; verdict: string }
 /** Milliseconds that a recovery may take, and for how long the counts must stand still; what was broken on purpose never recovers. */
 const patience = { whole: { recovery: 120_000, still: 30_000 }, broken: { recovery: 10_000, still: 12_000 } }
 /** Seconds that a step takes about, so that the load lasts as long as the faults; and those that it lasts at least. */
-const stepSeconds = 9
+const stepSeconds = 10
 const leastSeconds = 30
 
+const day = 86_400_000
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Runs it; whatever happens, all that it started has ended when this settles. */
@@ -108,7 +112,9 @@ async function run(options: ChaosOptions, defer: (close: () => Promise<unknown>)
     await bells.close()
     connection.disconnect()
   })
-  const harm = await settle({ database, bus, bells, tenant, steps: ladder.length }, { ...load.sent, verdicts: judging.judged }, still)
+  const settled = await settle({ database, bus, bells, tenant, steps: ladder.length }, { ...load.sent, verdicts: judging.judged }, still)
+  say('recomputing every decision')
+  const harm = { ...settled, verifyDifferences: differences(await verify(database, { tenant, from: 0, to: Date.now() + day })) }
   const figures: Figures = {
     transactions: load.sent.transactions.size,
     resends: load.sent.resends,

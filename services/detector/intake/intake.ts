@@ -118,6 +118,8 @@ export function createIntake(options: Options): Intake {
     await claim(p, before)
     freeRoom()
     wake()
+    const owned = [...partitions.values()]
+    if (p.claimed && owned.every((o) => o.claimed)) telemetry.logger.info({ partitions: owned.length }, 'all partitions are claimed')
   }
   const assign = (
     tenants: ReadonlyMap<string, { tenant: string; topic: (typeof inputs)[number] }>,
@@ -137,6 +139,7 @@ export function createIntake(options: Options): Intake {
       }
     }
     joined = true
+    telemetry.logger.info({ partitions: partitions.size }, 'partitions are assigned')
     freeRoom()
     wake()
   }
