@@ -7,7 +7,7 @@ import type { Step } from './faults.ts'
 
 export type Edit = { file: string; from: string; to: string }
 /** `caughtBy` is the count that must be above 0 then; `steps` bring about what the broken part is there for. */
-export type Break = { caughtBy: keyof Harm; edits: readonly Edit[]; steps: readonly Step[] }
+export type Break = { caughtBy: Harm; edits: readonly Edit[]; steps: readonly Step[] }
 
 export const breaks = {
   /** Progress moves whoever owns the partition and wherever it stands, and nobody is told that it is another's. */

@@ -7,7 +7,7 @@ import { differences, verify } from '../infra/verify.ts'
 import { AssayError, messageOf } from '../services/shared/errors.ts'
 import { judge } from './analyst.ts'
 import { type BreakName, breaks } from './breaks.ts'
-import type { Harm } from './check.ts'
+import { type Harm, harms } from './check.ts'
 import { commit, type FaultKind, faultKinds, planFaults, serviceNames, worded } from './faults.ts'
 import { startLoad } from './load.ts'
 import { ladder, setScene } from './scene.ts'
@@ -20,6 +20,8 @@ export type ChaosOptions = {
   seed: number
   break?: BreakName
   directory: string
+  /** Leave the servers running when it is over. */
+  keep: boolean
   say: (line: string) => void
   /** Rejects when the run is to end early. */
   interrupted: Promise<never>
@@ -31,7 +33,7 @@ export type Figures = {
   poison: number
   kills: number
   faults: Record<FaultKind, number>
-} & Harm & {
+} & Record<Harm, number> & {
     /** Decisions that come out otherwise when they are computed again from what is stored. */
     verifyDifferences: number
     /** How often a service ended by itself. */
@@ -60,12 +62,18 @@ export async function chaos(options: ChaosOptions): Promise<Verdict> {
 }
 
 async function run(options: ChaosOptions, defer: (close: () => Promise<unknown>) => void): Promise<Verdict> {
-  const { directory, say } = options
+  const { directory, keep, say } = options
   const random = createRandom(options.seed)
   const broken = options.break && breaks[options.break]
   const steps = [...(broken?.steps ?? []), ...planFaults(options.kills, random)]
   const { recovery, still } = broken ? patience.broken : patience.whole
-  const { config, database, bus, tenant, key, analyst, actors } = await setScene({ directory, edits: broken?.edits ?? [], say, defer })
+  const { config, database, bus, tenant, key, analyst, actors } = await setScene({
+    directory,
+    keep,
+    edits: broken?.edits ?? [],
+    say,
+    defer,
+  })
 
   const watch = await watchDecisions(bus, tenant, `${config.group}-watch`)
   defer(() => watch.stop())
@@ -112,9 +120,11 @@ async function run(options: ChaosOptions, defer: (close: () => Promise<unknown>)
     await bells.close()
     connection.disconnect()
   })
-  const settled = await settle({ database, bus, bells, tenant, steps: ladder.length }, { ...load.sent, verdicts: judging.judged }, still)
+  const found = await settle({ database, bus, bells, tenant, steps: ladder.length }, { ...load.sent, verdicts: judging.judged }, still)
   say('recomputing every decision')
-  const harm = { ...settled, verifyDifferences: differences(await verify(database, { tenant, from: 0, to: Date.now() + day })) }
+  const verified = await verify(database, { tenant, from: 0, to: Date.now() + day })
+  const counts = Object.fromEntries(Object.entries(found).map(([harm, ids]) => [harm, ids.length])) as Record<Harm, number>
+  const crashes = serviceNames.reduce((sum, name) => sum + actors[name].crashes(), 0)
   const figures: Figures = {
     transactions: load.sent.transactions.size,
     resends: load.sent.resends,
@@ -122,15 +132,19 @@ async function run(options: ChaosOptions, defer: (close: () => Promise<unknown>)
     poison: load.sent.poison.size,
     kills: faults.kill,
     faults,
-    ...harm,
-    crashes: serviceNames.reduce((sum, name) => sum + actors[name].crashes(), 0),
+    ...counts,
+    verifyDifferences: differences(verified),
+    crashes,
     recoveryMsMax,
   }
+  for (const [harm, ids] of Object.entries(found))
+    if (ids.length > 0) say(`${harm}: ${ids.length} ${harms[harm as Harm]}, such as ${ids.slice(0, 5).join(', ')}`)
+  if (figures.verifyDifferences > 0) say(`verifyDifferences: ${JSON.stringify(verified)}`)
   if (broken) {
-    const caught = harm[broken.caughtBy]
+    const caught = counts[broken.caughtBy]
     return { figures, good: caught > 0, verdict: `${caught > 0 ? 'caught' : 'NOT CAUGHT'}: ${broken.caughtBy} is ${caught}` }
   }
-  const harmed = Object.entries({ ...harm, crashes: figures.crashes }).filter(([, n]) => n > 0)
+  const harmed = Object.entries({ ...counts, verifyDifferences: figures.verifyDifferences, crashes }).filter(([, n]) => n > 0)
   const verdict = harmed.length === 0 ? 'no harm' : `HARM: ${harmed.map(([name, n]) => `${name} ${n}`).join(', ')}`
   return { figures, good: harmed.length === 0, verdict }
 }

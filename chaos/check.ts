@@ -7,30 +7,28 @@ import type { Database } from '../services/shared/database.ts'
 import { actions, innerTopics, tenantTopic } from '../services/shared/events.ts'
 import { partyKey, type Sent as SentByLoad } from './load.ts'
 
-export type Harm = {
-  /** Acknowledged ids without a row or without a decision on the topic. */
-  lost: number
-  decidedTwice: number
-  /** Ids with two different decisions on the topic, or with another one than in their row. */
-  changed: number
-  /** Offsets of transactions with no outcome, or with more than one. */
-  offsetsUnaccounted: number
-  alertsMissing: number
-  casesTwice: number
-  casesMissing: number
-  escalationsTwice: number
-  /** Steps that open cases have still to take, and those that were taken without a word in the history or to anybody. */
-  escalationsMissing: number
-  /** Jobs that are overdue and that no worker takes. */
-  bellsStuck: number
-  /** Cases whose verdict was acknowledged, and which are not closed. */
-  verdictsMissing: number
-  labelsTwice: number
-  labelsMissing: number
-  outcomesMissing: number
-  partiesMissing: number
-  deadLettersMissing: number
-}
+/** What may go wrong, and what each name means. */
+export const harms = {
+  lost: 'acknowledged transactions without a row or without a decision on the topic',
+  decidedTwice: 'transactions with two rows',
+  changed: 'transactions with two different decisions or alerts on the topic, or with another than in their row',
+  offsetsUnaccounted: 'offsets of transactions with no outcome, or with more than one',
+  alertsMissing: 'rows with an alert and none on the topic',
+  casesTwice: 'alerts in two cases, and customers with two cases open at a time',
+  casesMissing: 'alerts without a case',
+  escalationsTwice: 'steps of a case that were taken twice',
+  escalationsMissing: 'steps that open cases have still to take, and those that were taken and nobody was told',
+  bellsStuck: 'jobs that are overdue and that no worker takes',
+  verdictsMissing: 'cases whose verdict was acknowledged, and which are not closed',
+  labelsTwice: 'labels with two rows',
+  labelsMissing: 'acknowledged labels, and those of verdicts, without a row',
+  outcomesMissing: 'acknowledged outcomes without a row',
+  partiesMissing: 'acknowledged versions of customers and instruments without a row',
+  deadLettersMissing: 'poison that is not a dead letter in TiDB and on the topic',
+} as const
+export type Harm = keyof typeof harms
+/** For each harm the ids that it was done to. */
+export type Found = Record<Harm, string[]>
 
 /** What was acknowledged: the load's, and the cases on which the analyst gave a verdict. */
 export type Sent = SentByLoad & { verdicts: ReadonlySet<string> }
@@ -57,8 +55,8 @@ async function published(bus: Bus, topic: string, group: string, idOf: (message:
   return found
 }
 
-/** A gap or an overlap for each partition: how many offsets progress claims against how many have an outcome. */
-async function unaccounted(database: Database, tenant: string): Promise<number> {
+/** A gap or an overlap of each partition: how many offsets progress claims against how many have an outcome. */
+async function unaccounted(database: Database, tenant: string): Promise<string[]> {
   const parts = await database.query<{ part: number; next_offset: number; outcomes: number }>(
     `SELECT p.part, p.next_offset,
        (SELECT COUNT(*) FROM transactions t WHERE t.tenant = p.tenant AND t.part = p.part AND t.log = p.log)
@@ -67,15 +65,15 @@ async function unaccounted(database: Database, tenant: string): Promise<number> 
      FROM progress p WHERE p.tenant = ? AND p.topic = 'transactions'`,
     [tenant],
   )
-  return parts.reduce((sum, p) => sum + Math.abs(p.next_offset - Number(p.outcomes)), 0)
+  return parts.flatMap((p) => new Array<string>(Math.abs(p.next_offset - Number(p.outcomes))).fill(`partition ${p.part}`))
 }
 
 /** Customers with two cases that were open at the same time. */
-function overlapping(cases: readonly { customer: string; opened: number; closed: number | null }[]): number {
-  let twice = 0
+function overlapping(cases: readonly { customer: string; opened: number; closed: number | null }[]): string[] {
+  const twice: string[] = []
   const last = new Map<string, number>()
   for (const c of cases.toSorted((a, b) => a.opened - b.opened)) {
-    if (c.opened < (last.get(c.customer) ?? 0)) twice++
+    if (c.opened < (last.get(c.customer) ?? 0)) twice.push(c.customer)
     last.set(c.customer, Math.max(last.get(c.customer) ?? 0, c.closed ?? Number.POSITIVE_INFINITY))
   }
   return twice
@@ -85,13 +83,23 @@ function overlapping(cases: readonly { customer: string; opened: number; closed:
 const late = 15_000
 
 /** Jobs that should have rung long ago. */
-async function stuck(bells: Queue): Promise<number> {
+async function stuck(bells: Queue): Promise<string[]> {
   const jobs = await bells.getJobs(['delayed', 'waiting', 'prioritized', 'active'])
-  return jobs.filter((job) => job && job.timestamp + job.delay < Date.now() - late).length
+  return jobs.filter((job) => job && job.timestamp + job.delay < Date.now() - late).map((job) => String(job.id))
 }
 
-/** Counts all of it as it is now. */
-export async function countHarm({ database, bus, bells, tenant, steps }: Places, sent: Sent): Promise<Harm> {
+/** Those of `list` that stand in it for the second time or more. */
+const repeated = (list: readonly string[]): string[] => {
+  const seen = new Set<string>()
+  return list.filter((id) => seen.size === seen.add(id).size)
+}
+
+/** Those of `wanted` that are not in all the places. */
+const missing = (wanted: Iterable<string>, ...places: { has(id: string): boolean }[]): string[] =>
+  [...wanted].filter((id) => !places.every((p) => p.has(id)))
+
+/** Looks for all of it as it is now. */
+export async function findHarm({ database, bus, bells, tenant, steps }: Places, sent: Sent): Promise<Found> {
   const group = `chaos-check-${Date.now()}`
   const all = <T>(sql: string) => database.query<T>(sql, [tenant])
   const rows = await all<{ id: string; alert: number; action: number; score: number }>(
@@ -128,20 +136,23 @@ export async function countHarm({ database, bus, bells, tenant, steps }: Places,
     'SELECT case_id, transaction_id, alert FROM case_transactions WHERE tenant = ?',
   )
   const cased = new Set(inCases.map((c) => c.transaction_id))
-  const escalated = await all<{ case_id: string; detail: string }>(
+  const history = await all<{ case_id: string; detail: string }>(
     "SELECT case_id, detail FROM case_history WHERE tenant = ? AND event = 'escalated'",
   )
-  const taken = new Set(escalated.map((e) => `${e.case_id} ${(JSON.parse(e.detail) as { step: number }).step}`))
-  const owed = cases.filter((c) => c.state === 'open' && c.sample === 0)
+  const escalated = history.map((e) => `${e.case_id} ${(JSON.parse(e.detail) as { step: number }).step}`)
+  const taken = new Set(escalated)
+  /** The steps that each case has behind it, and all of them where nobody has claimed it. */
+  const owed = cases.flatMap((c) => {
+    const unclaimed = c.state === 'open' && c.sample === 0
+    return Array.from({ length: unclaimed ? steps : c.step }, (_, step) => `${c.id} ${step}`)
+  })
   const told = new Set(
     (await all<{ case_id: string; step: number }>('SELECT case_id, step FROM notifications WHERE tenant = ? AND sent IS NOT NULL')).map(
       (n) => `${n.case_id} ${n.step}`,
     ),
   )
-  /** The rungs that each case has behind it. */
-  const climbed = cases.flatMap((c) => Array.from({ length: c.step }, (_, step) => `${c.id} ${step}`))
-  const labels = await all<{ id: string }>('SELECT id FROM labels WHERE tenant = ?')
-  const labelled = new Set(labels.map((l) => l.id))
+  const labels = (await all<{ id: string }>('SELECT id FROM labels WHERE tenant = ?')).map((l) => l.id)
+  const labelled = new Set(labels)
   const judged = new Set(cases.filter((c) => c.state === 'closed').map((c) => c.id))
   const verdicts = inCases
     .filter((c) => judged.has(c.case_id))
@@ -157,26 +168,21 @@ export async function countHarm({ database, bus, bells, tenant, steps }: Places,
       )
     ).map((i) => partyKey(i, i.valid_from)),
   ])
-  const missing = (wanted: Iterable<string>, ...places: { has(id: string): boolean }[]) => {
-    let n = 0
-    for (const id of wanted) if (!places.every((p) => p.has(id))) n++
-    return n
-  }
   const alerted = rows.filter((r) => r.alert === 1).map((r) => r.id)
   return {
     lost: missing(sent.transactions, decided, decisions),
-    decidedTwice: rows.length - decided.size,
-    changed: [...decisions, ...alerts].filter(changed).length,
+    decidedTwice: repeated(rows.map((r) => r.id)),
+    changed: [...decisions, ...alerts].filter(changed).map(([id]) => id),
     offsetsUnaccounted: await unaccounted(database, tenant),
     alertsMissing: missing(alerted, alerts),
-    casesTwice: inCases.length - cased.size + overlapping(cases),
+    casesTwice: [...repeated(inCases.map((c) => c.transaction_id)), ...overlapping(cases)],
     casesMissing: missing(alerted, cased),
-    escalationsTwice: escalated.length - taken.size,
-    escalationsMissing: owed.reduce((sum, c) => sum + Math.max(0, steps - c.step), 0) + missing(climbed, taken, told),
+    escalationsTwice: repeated(escalated),
+    escalationsMissing: [...missing(owed, taken), ...missing(taken, told)],
     bellsStuck: await stuck(bells),
     verdictsMissing: missing(sent.verdicts, judged),
-    labelsTwice: labels.length - labelled.size,
-    labelsMissing: missing(sent.labels, labelled) + missing(verdicts, labelled),
+    labelsTwice: repeated(labels),
+    labelsMissing: missing([...sent.labels, ...verdicts], labelled),
     outcomesMissing: missing(sent.outcomes, outcomes),
     partiesMissing: missing(sent.parties, parties),
     deadLettersMissing: missing(sent.poison, lettersOut, lettersIn),

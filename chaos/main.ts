@@ -3,13 +3,14 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { messageOf } from '../services/shared/errors.ts'
 import { type BreakName, breaks } from './breaks.ts'
 import { chaos } from './chaos.ts'
+import { harms } from './check.ts'
 
 const whole = (least: number) => (text: string) => {
   if (!/^\d+$/.test(text) || Number(text) < least) throw new InvalidArgumentError(`It is not a whole number of at least ${least}.`)
   return Number(text)
 }
 
-type Options = { transactions?: number; kills?: number; seed: number; break?: BreakName; directory: string; json?: boolean }
+type Options = { transactions?: number; kills?: number; seed: number; break?: BreakName; directory: string; keep: boolean; json?: boolean }
 
 const interrupted = new Promise<never>((_, reject) => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
@@ -37,6 +38,7 @@ const program = new Command('npm run chaos --')
     ).choices(Object.keys(breaks)),
   )
   .option('--directory <path>', 'where the servers live while it runs; the logs stay', '.assay/chaos')
+  .option('--keep', 'leave the servers and what they hold when it is over', false)
   .option('--json', 'print the counts as JSON on the last line')
   .addHelpText(
     'after',
@@ -45,6 +47,13 @@ Faults: kill (SIGKILL), freeze (SIGSTOP), cut (connections to a server end), par
 join (one more detector comes and leaves by SIGTERM), leave (a detector ends by SIGTERM and comes back), wipe (Redis comes back empty).
 recoveryMsMax: milliseconds from the end of a fault (a service's process started again, a server answering again, a process continued,
 a link back) until all that was sent before is decided.
+
+Counts of harm:
+${Object.entries(harms)
+  .map(([name, meaning]) => `  ${name.padEnd(19)} ${meaning}`)
+  .join('\n')}
+  verifyDifferences   decisions that come out otherwise when they are recomputed
+  crashes             services that ended by themselves
 
 Examples:
   npm run chaos

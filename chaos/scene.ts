@@ -46,6 +46,8 @@ const alarmed: Partial<Settings> = {
 
 type Options = {
   directory: string
+  /** Leave the servers running when it is over. */
+  keep: boolean
   edits: readonly Edit[]
   say: (line: string) => void
   /** Takes what is to be done when the run is over, the last one first. */
@@ -53,11 +55,11 @@ type Options = {
 }
 
 /** Brings it all up; the services are started, and nothing has been sent yet. */
-export async function setScene({ directory, edits, say, defer }: Options): Promise<Scene> {
+export async function setScene({ directory, keep, edits, say, defer }: Options): Promise<Scene> {
   // What a run that was killed left behind.
   await down(directory, { erase: true })
   rmSync(join(directory, 'logs'), { recursive: true, force: true })
-  defer(() => down(directory, { erase: true }))
+  if (!keep) defer(() => down(directory, { erase: true }))
   const stack = await up({ directory, report: ({ message }) => say(message), docker: false })
   const strangers = stack.servers.filter((s) => s.pid === undefined)
   if (strangers.length > 0)
@@ -66,6 +68,11 @@ export async function setScene({ directory, edits, say, defer }: Options): Promi
       `${strangers.map((s) => `${s.product} at ${s.address}`).join(', ')} is not a process of this run, so that it cannot be killed; ` +
         'unset ASSAY_KAFKA, ASSAY_TIDB and ASSAY_REDIS, and servers are brought up for it',
     )
+  if (keep)
+    defer(async () => {
+      say(`the servers stay: ${stack.servers.map((s) => `${s.product} at ${s.address}`).join(', ')}; database assay_chaos_${mark}`)
+      say(`to end them: npm run stack -- down --directory ${directory}`)
+    })
   const mark = randomBytes(4).toString('hex')
   const env = {
     ...stack.env,

@@ -68,9 +68,10 @@ export function createDetector(
     )
     return restarting
   }
-  // Banks have come or gone.
+  /** Whether a change of the banks is to be followed; the first joining follows by itself. */
+  let following = false
   const inForce = createInForce(database, rates, telemetry, () => {
-    if (!stopped) void join()
+    if (following) void join()
   })
   const lane = createLane({
     intake,
@@ -91,15 +92,15 @@ export function createDetector(
       if (!stopped) return
       stopped = false
       const over = () => stopped
-      await untilItWorks('TiDB', telemetry, over, () => database.ping())
-      // A model that does not fit is an error of whoever chose it, so that it is not tried again.
-      model = await loadModel(database, config.modelDirectory, config.backend, (message) => telemetry.logger.warn(message))
+      const insist = <T>(work: () => Promise<T>) => untilItWorks('TiDB', telemetry, over, work)
+      const warn = (message: string) => telemetry.logger.warn(message)
+      await insist(() => database.ping())
+      model = await loadModel(database, config.modelDirectory, config.backend, warn, insist)
       await untilItWorks('Kafka', telemetry, over, () => bus.start())
-      const before = stopped
-      stopped = true
+      await insist(() => inForce.start())
+      if (stopped) return inForce.stop()
+      following = true
       counters.start()
-      await inForce.start()
-      stopped = before
       lane.start()
       waitingLabels.start()
       await join()
@@ -107,6 +108,7 @@ export function createDetector(
     async stop() {
       if (stopped) return
       stopped = true
+      following = false
       // First, since whoever joins waits for the batch in hand, which may wait for TiDB.
       recorder.endRetries()
       counters.endRetries()

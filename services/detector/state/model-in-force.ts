@@ -11,12 +11,16 @@ import type { Model } from '../score.ts'
 
 const artefacts = ['model.json', 'weights.bin'] as const
 
-/** Loads the model of a folder, and registers its bytes under a version of their own unless they have one. */
+/**
+ * Loads the model of a folder, and registers its bytes under a version of their own unless they have one. `insist` repeats what needs TiDB; a
+ * model that does not fit is an error of whoever chose it.
+ */
 export async function loadModel(
   database: Database,
   directory: string,
   backend: 'auto' | BackendName,
   warn: (message: string) => void,
+  insist: (register: () => Promise<number>) => Promise<number>,
 ): Promise<Model & { stop(): Promise<void> }> {
   const scorer = await loadScorer(directory, { backend, warn })
   const [manifest, ...bytes] = await Promise.all(['manifest.json', ...artefacts].map((name) => readFile(join(directory, name))))
@@ -41,10 +45,12 @@ export async function loadModel(
       return next
     })
   // Another detector that starts at this moment may register the same bytes, or take the same number.
-  const version = await register().catch((error: unknown) => {
-    if (!isDuplicate(error)) throw error
-    return register()
-  })
+  const version = await insist(() =>
+    register().catch((error: unknown) => {
+      if (!isDuplicate(error)) throw error
+      return register()
+    }),
+  )
   return { scorer, version, stop: async () => scorer.stop() }
 }
 
