@@ -21,16 +21,31 @@ type Deps = {
   stopped: () => boolean
 }
 
+/** Asks once for all who ask for the same topic while the answer is under way: a detector claims many partitions at a time. */
+function together<T>(ask: (topicName: string) => Promise<T>): (topicName: string) => Promise<T> {
+  const asked = new Map<string, Promise<T>>()
+  return (topicName) => {
+    const answer = asked.get(topicName) ?? ask(topicName).finally(() => asked.delete(topicName))
+    asked.set(topicName, answer)
+    return answer
+  }
+}
+
 /** Makes the claim: tries until it works, or the partition is someone else's. `before` is the partition as we owned it last. */
 export function claimPartition(d: Deps) {
+  const ask = async (topicName: string) => (await d.bus.admin()).fetchTopicOffsets(topicName)
+  const ends = together(ask)
+  const committed = together(async (topicName) => (await d.bus.admin()).fetchOffsets({ groupId: d.group, topics: [topicName] }))
+  const logOf = async ({ topicName, partition }: Partition['place'], look: typeof ask) => {
+    const log = (await look(topicName)).find((o) => o.partition === partition)
+    if (!log) throw new AssayError('partition_missing', `${topicName} has no partition ${partition}`)
+    return { low: Number(log.low), high: Number(log.high) }
+  }
   /** Once: halts the partition when progress lies outside the log. */
   const open = async (p: Partition, before: Partition | undefined) => {
     const { topicName, partition } = p.place
-    const admin = await d.bus.admin()
-    const log = (await admin.fetchTopicOffsets(topicName)).find((o) => o.partition === partition)
-    if (!log) throw new AssayError('partition_missing', `${topicName} has no partition ${partition}`)
-    const [low, high] = [Number(log.low), Number(log.high)]
-    const [offsets] = await admin.fetchOffsets({ groupId: d.group, topics: [topicName] })
+    let { low, high } = await logOf(p.place, ends)
+    const [offsets] = await committed(topicName)
     const stored = Number(offsets.partitions.find((o) => o.partition === partition)?.offset ?? -1)
     await d.idle()
     const claimed = await claim(d.database, p.place, d.owner, before?.epoch, low)
@@ -42,6 +57,9 @@ export function claimPartition(d: Deps) {
     p.lastRecord = claimed.lastRecord
     p.publishFrom = stored < 0 ? low : stored
     if (!claimed.intact) d.onUnknownHistory(p)
+    // An owner of before may have gone on until it was shut out.
+    if (p.next > high) ({ low, high } = await logOf(p.place, ask))
+    if (p.lost) return
     if (p.next > high || p.next < low) {
       d.halt(
         p,
