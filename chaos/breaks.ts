@@ -53,6 +53,12 @@ export const breaks = {
       { kind: 'kill', actor, seconds: 1, after: 2 },
     ]),
   },
+  /** What Redis has not counted is not filled from TiDB. */
+  'counters-gap': {
+    caughtBy: 'countersWrong',
+    edits: [{ file: 'services/detector/counters/counters.ts', from: 'if (behind.has(name)) return false', to: 'return false' }],
+    steps: [[{ kind: 'wipe', actor: 'redis', seconds: 1 }]],
+  },
   /** Dead letters are recorded and not published. */
   'dead-letters': {
     caughtBy: 'deadLettersMissing',

@@ -4,6 +4,7 @@ import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
 import { createRandom } from '../infra/simulator/random.ts'
 import { differences, verify } from '../infra/verify.ts'
+import { openStore } from '../services/detector/counters/store.ts'
 import { AssayError, messageOf } from '../services/shared/errors.ts'
 import { judge } from './analyst.ts'
 import { type BreakName, breaks } from './breaks.ts'
@@ -120,7 +121,11 @@ async function run(options: ChaosOptions, defer: (close: () => Promise<unknown>)
     await bells.close()
     connection.disconnect()
   })
-  const found = await settle({ database, bus, bells, tenant, steps: ladder.length }, { ...load.sent, verdicts: judging.judged }, still)
+  const counters = openStore(config.redis, config.group)
+  defer(async () => counters.stop())
+  await counters.ready()
+  const places = { database, bus, bells, counters, tenant, steps: ladder.length }
+  const found = await settle(places, { ...load.sent, verdicts: judging.judged }, still)
   say('recomputing every decision')
   const verified = await verify(database, { tenant, from: 0, to: Date.now() + day })
   const counts = Object.fromEntries(Object.entries(found).map(([harm, ids]) => [harm, ids.length])) as Record<Harm, number>

@@ -9,7 +9,10 @@ export const serviceNames = ['gateway', 'console', 'detector-1', 'detector-2', '
 /** A detector that joins for a while and leaves again. */
 export const guest = 'detector-3'
 const detectors = ['detector-1', 'detector-2'] as const
-const users = { kafka: serviceNames, sql: serviceNames, redis: ['casework'] } as const satisfies Record<ServerName, readonly string[]>
+const users = { kafka: serviceNames, sql: serviceNames, redis: ['casework', ...detectors] } as const satisfies Record<
+  ServerName,
+  readonly string[]
+>
 
 export type ActorName = (typeof serverNames)[number] | (typeof serviceNames)[number] | typeof guest
 
