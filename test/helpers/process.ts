@@ -1,14 +1,17 @@
 /** A service as a process of its own, that can be killed. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { onTestFinished } from 'vitest'
+import type { Edit } from '../../chaos/breaks.ts'
 import type { Config } from '../../services/shared/config.ts'
 
-/** Starts a service on a test's servers; it is killed when the test is over. */
-export function spawnService(name: 'detector' | 'casework', config: Config): ChildProcess {
-  const child = spawn(process.execPath, ['infra/bootstrap.mjs', `services/${name}/main.ts`], {
+/** Starts a service on a test's servers, with passages of its sources replaced if need be; it is killed when the test is over. */
+export function spawnService(name: 'detector' | 'casework', config: Config, edits: readonly Edit[] = []): ChildProcess {
+  const flags = edits.length > 0 ? ['--import', './chaos/break-sources.mjs'] : []
+  const child = spawn(process.execPath, [...flags, 'infra/bootstrap.mjs', `services/${name}/main.ts`], {
     stdio: 'ignore',
     env: {
       ...process.env,
+      CHAOS_EDITS: JSON.stringify(edits),
       ASSAY_KAFKA: config.kafka.join(','),
       ASSAY_TIDB: `mysql://${config.sql.user}:${config.sql.password}@${config.sql.host}:${config.sql.port}`,
       ASSAY_DATABASE: config.sql.database,
