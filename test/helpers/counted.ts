@@ -1,7 +1,7 @@
 /** Counters beside what they should be: rows of transactions in TiDB, and the states that follow from them. */
 import { cardBit, stateWords } from '../../models/counters.ts'
 import { hashOf } from '../../models/entry.ts'
-import { applyEntry, readValue } from '../../services/detector/counters/entries.ts'
+import { applyEntry, newEntity, readValue } from '../../services/detector/counters/entries.ts'
 import { effectOf, type LabelMove } from '../../services/detector/counters/labels.ts'
 import { entitiesOf } from '../../services/detector/counters/names.ts'
 import { codes } from '../../services/detector/counters/script.ts'
@@ -64,7 +64,10 @@ export async function statesByTiDB(database: Database): Promise<States> {
 /** What Redis holds of those entities in the generation in force. */
 export async function statesByRedis(store: Store, names: Iterable<string>): Promise<States> {
   const list = [...names]
-  const { values } = await store.read(await store.generation(), list)
+  const { values } = await store.read(
+    await store.generation(),
+    list.map((name) => newEntity(name, false)),
+  )
   return new Map(
     list.map((name, i) => {
       const state = new Uint32Array(stateWords)

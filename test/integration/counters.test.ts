@@ -4,8 +4,8 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { cardBit, counterFeatures, readCounters, stateWords } from '../../models/counters.ts'
 import { hashOf } from '../../models/entry.ts'
 import { type Counters, createCounters } from '../../services/detector/counters/counters.ts'
-import { applyEntry, Entries, readValue } from '../../services/detector/counters/entries.ts'
-import { entityKey, patternOf, shardOf } from '../../services/detector/counters/names.ts'
+import { applyEntry, Entries, newEntity, readValue } from '../../services/detector/counters/entries.ts'
+import { patternOf, prefixesOf, shardOf } from '../../services/detector/counters/names.ts'
 import { deleteGeneration, rebuild } from '../../services/detector/counters/rebuild.ts'
 import { codes, entryBytes, mostEntries, stateBytes } from '../../services/detector/counters/script.ts'
 import { openStore, type Store } from '../../services/detector/counters/store.ts'
@@ -63,7 +63,7 @@ describe('the script', () => {
           from.push(offset)
         }
         const all = batches.flat()
-        const [value] = (await s.read(generation, [name])).values as Buffer[]
+        const [value] = (await s.read(generation, [newEntity(name, false)])).values as Buffer[]
         const state = new Uint32Array(stateWords)
         readValue(value, state)
         expect(state).toEqual(stateOf(all))
@@ -127,8 +127,7 @@ describe('the script', () => {
     const s = await store()
     const generation = await s.generation()
     const name = 'i:bank:192.0.2.1'
-    const shard = shardOf(name, generation.shards)
-    const key = entityKey(s.group, generation, shard, name)
+    const key = prefixesOf(s.group, generation)[shardOf(name, generation.shards)] + name
     const write = async (offset: number, keep: boolean) => {
       const entries = new Entries()
       const entity = entries.entity(name)

@@ -8,7 +8,7 @@ import { backoff, type Database } from '../../shared/database.ts'
 import { messageOf } from '../../shared/errors.ts'
 import type { Telemetry } from '../../shared/telemetry.ts'
 import type { Place } from '../batch.ts'
-import { applyEntry, type Entity, Entries, readValue, type Step } from './entries.ts'
+import { applyEntry, type Entity, Entries, newEntity, readValue, type Step } from './entries.ts'
 import { type Chain, countRows, fill } from './fill.ts'
 import { chainOf, entitiesOf, type Generation, type Parties } from './names.ts'
 import { rebuild } from './rebuild.ts'
@@ -24,8 +24,12 @@ export type CountedStep = Chain & { from: number; to: number }
 export class Counted extends Entries {
   readonly #of: (Entity | undefined)[][]
 
-  constructor(of: (Entity | undefined)[][], known: Iterable<Entity>) {
+  /** Where the states of the entities lie. */
+  readonly states: Uint32Array<ArrayBuffer>
+
+  constructor(of: (Entity | undefined)[][], known: Iterable<Entity>, states: Uint32Array<ArrayBuffer>) {
     super()
+    this.states = states
     this.#of = of
     for (const entity of known) this.entities.set(entity.name, entity)
   }
@@ -49,7 +53,7 @@ export type Counters = {
   start(): void
   /** Reads the entities of all these transactions in one call; waits while Redis is away, and rejects when the detector stops. */
   read(transactions: readonly { tenant: string; parties: Parties }[]): Promise<Counted>
-  /** Lays what the batch adds over what is read from now on, until it is moved or dropped. */
+  /** Lays what the batch adds over what is read from now on, until it is moved or dropped. Its features have been written by then. */
   hold(batch: Counted): void
   drop(batch: Counted): void
   /** Counts a batch that TiDB has. Resolves when Redis has it too; rejects when the detector stops. */
@@ -83,6 +87,8 @@ export function createCounters(options: {
   const held = new Set<Counted>()
   /** Where each partition stands by TiDB, as far as this detector knows. */
   const reached = new Map<string, CountedStep>()
+  /** Room of a batch that has been prepared, for the next one. */
+  let spare: Uint32Array<ArrayBuffer> | undefined
   const background = new Set<Promise<unknown>>()
   let generation: Generation | undefined
   /** Partitions with more to fill than can be waited for, in the generation in force. */
@@ -211,22 +217,24 @@ export function createCounters(options: {
             if (name === undefined) return undefined
             let entity = entities.get(name)
             if (!entity) {
-              entity = { name, state: undefined, keep: false, entries: [] }
+              entity = newEntity(name, false)
               entities.set(name, entity)
             }
             return entity
           }),
         )
       const list = [...entities.values()]
+      let states = new Uint32Array(0)
       await untilRedisAnswers(async () => {
         // A move whose answer was lost is being sent again; until then nobody knows whether what is read holds it.
         if (problem) await moving
         for (;;) {
           const asked = await inForce()
           const above = [...held]
-          const { values, inForce: now } = await store.read(asked, [...entities.keys()])
+          const { values, inForce: now } = await store.read(asked, list)
           if (adopt(now ?? (await store.generation()), now === undefined)) continue
-          const states = new Uint32Array(list.length * stateWords)
+          states = spare && spare.length >= list.length * stateWords ? spare.fill(0) : new Uint32Array(list.length * stateWords)
+          spare = undefined
           for (let i = 0; i < list.length; i++) {
             const entity = list[i]
             const state = states.subarray(i * stateWords, (i + 1) * stateWords)
@@ -240,9 +248,12 @@ export function createCounters(options: {
           return
         }
       })
-      return new Counted(of, list)
+      return new Counted(of, list, states)
     },
-    hold: (batch) => void held.add(batch),
+    hold(batch) {
+      held.add(batch)
+      spare = batch.states
+    },
     drop: (batch) => void held.delete(batch),
     move,
     catchUp(chain, position) {

@@ -2,7 +2,7 @@
 import { addLabel, addTransaction } from '../../../models/counters.ts'
 import type { Place } from '../batch.ts'
 import { positionOf } from '../batch.ts'
-import { chainOf, entitiesOf, entityKey, type Generation, type Parties, shardOf } from './names.ts'
+import { chainOf, entitiesOf, type Generation, type Parties, prefixesOf, shardOf } from './names.ts'
 import { codes, entryBytes, placeBytes, stateBytes } from './script.ts'
 
 const label = {
@@ -36,6 +36,10 @@ export function readValue(value: Buffer | null, state: Uint32Array): void {
 /** An entity that a batch adds to. `entries` has four numbers each: seconds, code, index of the chain, position. */
 export type Entity = {
   readonly name: string
+  /** Its key and its shard in the generation they were found for. */
+  key: string
+  shard: number
+  generation: Generation | undefined
   /** As of the events so far; undefined where nobody reads it. */
   state: Uint32Array | undefined
   /** Set when Redis must keep it longer from now on. */
@@ -43,15 +47,34 @@ export type Entity = {
   readonly entries: number[]
 }
 
+export const newEntity = (name: string, keep: boolean): Entity => ({
+  name,
+  key: '',
+  shard: 0,
+  generation: undefined,
+  state: undefined,
+  keep,
+  entries: [],
+})
+
+/** Finds an entity's key and shard, once for each generation. `prefixes` are those of the generation's shards. */
+export function locate(entity: Entity, generation: Generation, prefixes: readonly string[]): void {
+  if (entity.generation === generation) return
+  entity.shard = shardOf(entity.name, generation.shards)
+  entity.key = prefixes[entity.shard] + entity.name
+  entity.generation = generation
+}
+
 export class Entries {
   readonly entities = new Map<string, Entity>()
   readonly #chains = new Map<string, number>()
+  #last: { place: Place; chain: number } | undefined
 
   /** The entity of that name, added if need be without a state. */
   entity(name: string): Entity {
     let entity = this.entities.get(name)
     if (!entity) {
-      entity = { name, state: undefined, keep: true, entries: [] }
+      entity = newEntity(name, true)
       this.entities.set(name, entity)
     }
     return entity
@@ -72,11 +95,14 @@ export class Entries {
   }
 
   #chain(place: Place): number {
+    const last = this.#last
+    if (last && last.place.partition === place.partition && last.place.topic === place.topic && last.place.tenant === place.tenant)
+      return last.chain
     const name = chainOf(place)
-    const known = this.#chains.get(name)
-    if (known !== undefined) return known
-    this.#chains.set(name, this.#chains.size)
-    return this.#chains.size - 1
+    const chain = this.#chains.get(name) ?? this.#chains.size
+    this.#chains.set(name, chain)
+    this.#last = { place, chain }
+    return chain
   }
 
   /** For each shard the keys and the two last arguments of the script. Every event must lie in one of `steps`. */
@@ -86,19 +112,21 @@ export class Entries {
       stepOf[index] = steps.findIndex((step) => step.chain === name)
       if (stepOf[index] < 0) throw new RangeError(`the events of ${name} have no step`)
     }
+    const prefixes = prefixesOf(group, generation)
     const shards = Array.from({ length: generation.shards }, () => ({ entities: [] as Entity[], events: 0 }))
     for (const entity of this.entities.values()) {
       if (entity.entries.length === 0) continue
-      const shard = shards[shardOf(entity.name, generation.shards)]
+      locate(entity, generation, prefixes)
+      const shard = shards[entity.shard]
       shard.entities.push(entity)
       shard.events += entity.entries.length / 4
     }
-    return shards.map((shard, index) => {
+    return shards.map((shard) => {
       const events = Buffer.allocUnsafe(shard.entities.length * 3 + shard.events * entryBytes)
       const places = Buffer.allocUnsafe(shard.events * placeBytes)
       let e = 0
       let p = 0
-      const keys = shard.entities.map(({ name, keep, entries }) => {
+      const keys = shard.entities.map(({ key, keep, entries }) => {
         events[e++] = keep ? 1 : 0
         e = events.writeUInt16BE(entries.length / 4, e)
         for (let i = 0; i < entries.length; i += 4) {
@@ -108,7 +136,7 @@ export class Entries {
           p = places.writeUInt16BE(step + 1, p)
           p = places.writeUIntBE(entries[i + 3] - steps[step].from, p, 6)
         }
-        return entityKey(group, generation, index, name)
+        return key
       })
       return { keys, events, places }
     })

@@ -14,15 +14,16 @@ export const usualShards = 4
 export const metaKey = (group: string): string => `${group}:counters`
 export const lockKey = (group: string): string => `${group}:counters:lock`
 
-const prefixOf = (group: string, generation: number, shard: number | '*'): string => `{${group}:counters:${shard}}${generation}:`
+const prefixOf = (group: string, generation: number, shard: number | '*'): string => `{${group}:${shard}}${generation}:`
 /** The hash of a shard's positions by `chainOf`. */
 export const positionsKey = (group: string, { number }: Generation, shard: number): string => `${prefixOf(group, number, shard)}positions`
 /** Matches every key of a generation, for SCAN. */
 export const patternOf = (group: string, generation: number): string =>
   `${prefixOf(group, generation, '*').replace(/[\\?[\]^-]/g, '\\$&')}*`
 export const shardOf = (entity: string, shards: number): number => hashOf(entity) % shards
-export const entityKey = (group: string, generation: Generation, shard: number, entity: string): string =>
-  prefixOf(group, generation.number, shard) + entity
+/** What the keys of a generation's shards begin with; the name of the entity follows. */
+export const prefixesOf = (group: string, { number, shards }: Generation): string[] =>
+  Array.from({ length: shards }, (_, shard) => prefixOf(group, number, shard))
 
 /** The chain of positions that a partition's counters follow. */
 export const chainOf = ({ tenant, topic, partition }: Pick<Place, 'tenant' | 'topic' | 'partition'>): string =>

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { AssayError, messageOf } from '../../shared/errors.ts'
-import type { Entries, Step } from './entries.ts'
-import { entityKey, type Generation, metaKey, positionsKey, shardOf, usualShards } from './names.ts'
+import { type Entity, type Entries, locate, type Step } from './entries.ts'
+import { type Generation, metaKey, positionsKey, prefixesOf, usualShards } from './names.ts'
 import { moveScript } from './script.ts'
 
 /** Seconds that an entity is kept after it was last written to. The six days are those between two of its `keep`s. */
@@ -24,7 +24,7 @@ export type Store = {
   /** The generation in force; the first one is made where there is none. */
   generation(): Promise<Generation>
   /** The values of entities, null for those that Redis does not have, and the generation in force at that moment. */
-  read(generation: Generation, entities: readonly string[]): Promise<{ values: (Buffer | null)[]; inForce: Generation | undefined }>
+  read(generation: Generation, entities: readonly Entity[]): Promise<{ values: (Buffer | null)[]; inForce: Generation | undefined }>
   /** Where a shard's partitions stand, by `chainOf`. */
   positions(generation: Generation, shard: number): Promise<Record<string, string>>
   /** Counts events by the script. Gives for each step -1, or the least stored position of a shard that lies before it: a gap. */
@@ -94,10 +94,12 @@ export function openStore(address: string, group: string, options: { lazy?: bool
     },
     async read(generation, entities) {
       const byShard = Array.from({ length: generation.shards }, () => ({ keys: [] as string[], places: [] as number[] }))
+      const prefixes = prefixesOf(group, generation)
       for (let i = 0; i < entities.length; i++) {
-        const number = shardOf(entities[i], generation.shards)
-        byShard[number].keys.push(entityKey(group, generation, number, entities[i]))
-        byShard[number].places.push(i)
+        const entity = entities[i]
+        locate(entity, generation, prefixes)
+        byShard[entity.shard].keys.push(entity.key)
+        byShard[entity.shard].places.push(i)
       }
       // Sent in one go; the generation last, so that values are known to be of the one in force.
       const replies = byShard.map(({ keys }) => (keys.length === 0 ? [] : redis.mgetBuffer(keys)))
