@@ -130,18 +130,28 @@ function recordAt(state: Uint32Array, ring: Ring, number: number): number {
 
 /** Counts a transaction of the hour or day `unit`, and its card. */
 function count(state: Uint32Array, ring: Ring, unit: number, card: number): void {
-  const at = recordAt(state, ring, Math.floor(unit / span))
+  const at = recordAt(state, ring, (unit / span) | 0)
   if (at < 0) return
   state[at + 1 + (unit % span)]++
   state[at + 1 + span + (card >>> 5)] |= 1 << (31 - (card & 31))
 }
 
-/** Counts a transaction. `time` is milliseconds since 1970, `card` the instrument's bit, 0 to 127. */
-export function addTransaction(state: Uint32Array, time: number, card: number): void {
-  const seconds = Math.floor(time / 1000)
+/** Counts a transaction. `seconds` is its time since 1970, `card` the instrument's bit, 0 to 127. */
+export function addTransactionAt(state: Uint32Array, seconds: number, card: number): void {
   if (state[0] === 0 || seconds < state[0]) state[0] = seconds
-  count(state, rings.hours, Math.floor(time / hourMs), card)
-  count(state, rings.days, Math.floor(time / dayMs), card)
+  const hour = (seconds / 3600) | 0
+  count(state, rings.hours, hour, card)
+  count(state, rings.days, (hour / 24) | 0, card)
+}
+
+/** The same at `time`, milliseconds since 1970. */
+export const addTransaction = (state: Uint32Array, time: number, card: number): void =>
+  addTransactionAt(state, Math.floor(time / 1000), card)
+
+/** Whether the six days of that time have a record already. */
+export function knowsDaysOf(state: Uint32Array, seconds: number): boolean {
+  const number = Math.floor(seconds / 86_400 / span)
+  return state[rings.days.at + (number % rings.days.records) * rings.days.words] === number
 }
 
 /** The bit of an instrument by the 32-bit hash of its token. */
@@ -203,6 +213,12 @@ function windowOf(state: Uint32Array, ring: Ring, unit: number, units: number, r
   return sum + oldest * rest
 }
 
+function hasLabels(state: Uint32Array): boolean {
+  const { at, records, words } = rings.labels
+  for (let r = 0; r < records; r++) if (state[at + r * words] !== 0) return true
+  return false
+}
+
 /** Writes the features of `counterFeatures` into `out` from `at` on, as of `time` (milliseconds since 1970). */
 export function readCounters(state: Uint32Array, time: number, out: Float32Array, at: number): void {
   const hour = Math.floor(time / hourMs)
@@ -213,7 +229,8 @@ export function readCounters(state: Uint32Array, time: number, out: Float32Array
   let frauds = 0
   let first = mostDays
   let last = mostDays
-  for (let age = 0; age < 30; age++) {
+  const labelled = hasLabels(state)
+  for (let age = 0; age < 30 && labelled; age++) {
     const n = countOf(state, rings.labels, day - age, kindWord.fraud)
     frauds += n
     if (n <= 0) continue

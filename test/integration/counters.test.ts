@@ -241,6 +241,20 @@ describe('the counters', () => {
     expect(await seen()).toEqual([5, 0])
   })
 
+  test('are kept longer once in six days in which they are written to', async () => {
+    const b = await bench()
+    const generation = await b.store.generation()
+    const key = `${prefixesOf(b.config.group, generation)[shardOf('d:bank:d', generation.shards)]}d:bank:d`
+    const write = async (offset: number, daysAgo: number) => {
+      await b.store.redis.expire(key, 1000)
+      await decide(b, [transaction('bank', { device: 'd', time: new Date(Date.now() - daysAgo * day).toISOString() })], offset)
+      return b.store.redis.ttl(key)
+    }
+    expect(await write(0, 20)).toBeGreaterThan(40 * 86_400)
+    expect(await write(1, 20)).toBeLessThanOrEqual(1000)
+    expect(await write(2, 0)).toBeGreaterThan(40 * 86_400)
+  })
+
   test('fill from TiDB what a crash left out, whoever moves the partition next', async () => {
     const b = await bench()
     await decide(b, some(50), 0)

@@ -1,5 +1,5 @@
 /** Events on their way to Redis: what a batch adds to each entity, and how that is packed for the script. */
-import { addLabel, addTransaction } from '../../../models/counters.ts'
+import { addLabel, addTransactionAt, knowsDaysOf } from '../../../models/counters.ts'
 import type { Place } from '../batch.ts'
 import { positionOf } from '../batch.ts'
 import { chainOf, entitiesOf, type Generation, type Parties, prefixesOf, shardOf } from './names.ts'
@@ -18,7 +18,7 @@ export type Step = { chain: string; from: number; to: number }
 
 /** An entry of a value: see `script.ts`. */
 export function applyEntry(state: Uint32Array, seconds: number, code: number): void {
-  if (code < 128) addTransaction(state, seconds * 1000, code)
+  if (code < 128) addTransactionAt(state, seconds, code)
   else addLabel(state, code < codes.genuine ? 'fraud' : 'genuine', seconds * 1000, code % 2 === 0 ? 1 : -1)
 }
 
@@ -42,7 +42,7 @@ export type Entity = {
   generation: Generation | undefined
   /** As of the events so far; undefined where nobody reads it. */
   state: Uint32Array | undefined
-  /** Set when Redis must keep it longer from now on. */
+  /** Set when Redis must keep it longer from now on: once in six days is enough. */
   keep: boolean
   readonly entries: number[]
 }
@@ -83,7 +83,9 @@ export class Entries {
   /** Adds an event to an entity, and to its state where it has one. `seconds` since 1970. */
   add(entity: Entity, place: Place, seconds: number, code: number): void {
     entity.entries.push(seconds, code, this.#chain(place), positionOf(place.log, place.offset))
-    if (entity.state) applyEntry(entity.state, seconds, code)
+    if (!entity.state) return
+    if (!entity.keep && !knowsDaysOf(entity.state, seconds)) entity.keep = true
+    applyEntry(entity.state, seconds, code)
   }
 
   addLabel(place: Place, { parties, changes }: LabelEffect): void {
