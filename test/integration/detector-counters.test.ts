@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { featureNames } from '../../models/features.ts'
 import { openStore, type Store } from '../../services/detector/counters/store.ts'
 import { createDetector } from '../../services/detector/service.ts'
-import { type Label, tenantTopic, topics } from '../../services/shared/events.ts'
+import { type Label, type Party, tenantTopic, topics } from '../../services/shared/events.ts'
 import { type Bank, bank, decidedIds, detector, progressOf, rows } from '../helpers/bank.ts'
 import { statesByRedis, statesByTiDB } from '../helpers/counted.ts'
 import { redisServer } from '../helpers/redis.ts'
@@ -62,6 +62,16 @@ describe('the detector’s counters', () => {
     expect(features).toMatchObject({ counterparty_count_30d: 400, device_count_30d: 0, device_since_last_fraud: 0 })
     expect(features.counterparty_cards_24h).toBeGreaterThan(20)
     expect(features.counterparty_cards_24h).toBeLessThan(40)
+  })
+
+  test('are not asked about a batch that counts nothing', async () => {
+    const b = await bank()
+    await detector(b.config)
+    const party: Party = { tenant: b.name, customer: 'customer-1', validFrom: new Date().toISOString(), country: 'DE' }
+    await b.bus.send([{ topic: tenantTopic(b.name, 'parties'), key: topics.parties.key(party), value: JSON.stringify(party) }])
+    await eventually('the customer', async () => (await rows(b, 'SELECT customer FROM customers WHERE tenant = ?')).length === 1)
+    await b.bus.send([record(transaction(b.name, { id: 't-1', customer: 'customer-1' }))])
+    await decided(b, 1)
   })
 
   test('follow labels: one sent twice counts once, a correction takes back, one that comes early waits', async () => {

@@ -193,6 +193,11 @@ export function createCounters(options: {
   }
   let moving: Promise<unknown> = Promise.resolve()
   const move = (batch: Entries, steps: readonly CountedStep[]): Promise<void> => {
+    // A batch of outcomes and parties counts nothing, and the script wants a partition.
+    if (steps.length === 0) {
+      if (batch instanceof Counted) held.delete(batch)
+      return Promise.resolve()
+    }
     for (const step of steps) reached.set(chainOf(step), { ...step, from: step.to })
     const sent = untilRedisAnswers(() => moveOnce(batch, steps))
     moving = Promise.all([moving, sent]).catch(() => undefined)
