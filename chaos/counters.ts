@@ -1,6 +1,6 @@
 /** The shared counters in Redis beside what TiDB's rows come to. */
 import { stateWords } from '../models/counters.ts'
-import { applyEntry, Entries, readValue } from '../services/detector/counters/entries.ts'
+import { applyEntry, Entries, newEntity, readValue } from '../services/detector/counters/entries.ts'
 import { addRow } from '../services/detector/counters/fill.ts'
 import { effectOf, type LabelMove } from '../services/detector/counters/labels.ts'
 import { patternOf } from '../services/detector/counters/names.ts'
@@ -37,7 +37,10 @@ export async function wrongCounters(database: Database, store: Store, tenant: st
   const names = [...states.keys()]
   for (let from = 0; from < names.length; from += page) {
     const some = names.slice(from, from + page)
-    const { values } = await store.read(generation, some)
+    const { values } = await store.read(
+      generation,
+      some.map((name) => newEntity(name, false)),
+    )
     some.forEach((name, i) => {
       const state = new Uint32Array(stateWords)
       readValue(values[i], state)
