@@ -5,6 +5,7 @@ import { messageOf } from '../services/shared/errors.ts'
 import { countersCommand } from './commands/counters.ts'
 import { deadLettersCommand } from './commands/dead-letters.ts'
 import { keysCommand } from './commands/keys.ts'
+import { labelsCommand } from './commands/labels.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { progressCommand } from './commands/progress.ts'
 import { ratesCommand } from './commands/rates.ts'
@@ -27,6 +28,7 @@ const program = new Command('npm run assay --')
   .addCommand(replayCommand())
   .addCommand(verifyCommand())
   .addCommand(featuresCommand())
+  .addCommand(labelsCommand())
   .addCommand(deadLettersCommand())
   .addCommand(progressCommand())
   .addCommand(countersCommand())

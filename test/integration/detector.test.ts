@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { createDetector } from '../../services/detector/service.ts'
 import { type Alert, type DeadLetter, type Decision, innerTopics, tenantTopic } from '../../services/shared/events.ts'
 import { partitionOf } from '../../services/shared/kafkajs.ts'
+import { labelAsOf, labelsAsOf } from '../../services/shared/labels.ts'
 import { type Bank, bank, decidedIds, detector, progressOf, rows } from '../helpers/bank.ts'
 import { eventually, testTelemetry, unique } from '../helpers/servers.ts'
 import { collect, valuesOf } from '../helpers/topics.ts'
@@ -228,5 +229,32 @@ describe('the detector', () => {
     expect(await rows(b, 'SELECT * FROM labels WHERE tenant = ?')).toHaveLength(1)
     // What was told of a customer is kept each time, and the last one holds.
     expect(await rows(b, 'SELECT DISTINCT valid_from, zone, lat FROM customers WHERE tenant = ?')).toHaveLength(1)
+  })
+
+  test('keeps corrections as history: the value as of any instant is a query', async () => {
+    const b = await bank()
+    await detector(b.config)
+    const start = Date.now() - 100_000
+    const at = (seconds: number) => new Date(start + seconds * 1000).toISOString()
+    const said = (id: string, value: string, seconds: number, supersedes?: string) => ({
+      topic: tenantTopic(b.name, 'labels'),
+      key: `${b.name}:t-1`,
+      value: JSON.stringify({
+        id,
+        tenant: b.name,
+        transaction: 't-1',
+        value,
+        source: 'analyst',
+        happenedAt: at(0),
+        knownAt: at(seconds),
+        supersedes,
+      }),
+    })
+    // The correction is told first, and the first label twice.
+    await b.bus.send([said('l-2', 'genuine', 20, 'l-1'), said('l-1', 'fraud', 10), said('l-1', 'fraud', 10)])
+    await eventually('the labels', async () => (await progressOf(b, 'labels')) === 3)
+    const held = async (seconds: number) => (await labelAsOf(b.database, b.name, 't-1', start + seconds * 1000))?.value
+    expect([await held(9), await held(10), await held(19), await held(20)]).toEqual([undefined, 'fraud', 'fraud', 'genuine'])
+    expect((await labelsAsOf(b.database, b.name, 't-1', Date.now())).map((l) => l.id)).toEqual(['l-2', 'l-1'])
   })
 })
