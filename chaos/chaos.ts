@@ -112,6 +112,7 @@ async function run(options: ChaosOptions, defer: (close: () => Promise<unknown>)
     say(`${i + 1} of ${steps.length}: ${step.map(worded).join(' and ')}; ${before.length} sent, ${outcome}`)
   }
   say('no more faults; the rest of the load follows')
+  load.hurry()
   await load.done
   await judging.stop()
   say('waiting until all is decided, every case has climbed its ladder and every label is there')

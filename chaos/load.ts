@@ -31,8 +31,14 @@ type Options = {
   random: () => number
 }
 
-/** `done` rejects when something is not taken for minutes. */
-export type Load = { sent: Sent; done: Promise<void>; stop(): void }
+export type Load = {
+  sent: Sent
+  /** Rejects when something is not taken for minutes. */
+  done: Promise<void>
+  /** Sends what is left without a pause. */
+  hurry(): void
+  stop(): void
+}
 
 const chunk = 50
 /** Milliseconds after which what is still not acknowledged ends the run. */
@@ -62,6 +68,7 @@ export function startLoad(options: Options): Load {
   }
   const newest = new Map<string, number>()
   let stopped = false
+  let hurried = false
 
   const insist = async (work: () => Promise<void>) => {
     const deadline = Date.now() + patience
@@ -133,7 +140,7 @@ export function startLoad(options: Options): Load {
       if (began === undefined) await options.firstDecided
       began ??= Date.now()
       const ahead = (sent.transactions.size / options.rate) * 1000 - (Date.now() - began)
-      if (ahead > 0) await pause(ahead)
+      if (ahead > 0 && !hurried) await pause(ahead)
     }
     for (const event of simulate({ seed: options.seed, tenant, transactions: options.transactions, resends: 0.03 })) {
       if (stopped) return
@@ -166,6 +173,9 @@ export function startLoad(options: Options): Load {
   return {
     sent,
     done,
+    hurry() {
+      hurried = true
+    },
     stop() {
       stopped = true
     },
