@@ -40,6 +40,8 @@ export type Figures = {
     /** How often a service ended by itself. */
     crashes: number
     recoveryMsMax: number
+    /** With a break: the count that must be above 0. */
+    caughtBy?: Harm
   }
 export type Verdict = { figures: Figures; good: boolean; verdict: string }
 
@@ -142,6 +144,7 @@ async function run(options: ChaosOptions, defer: (close: () => Promise<unknown>)
     verifyDifferences: differences(verified),
     crashes,
     recoveryMsMax,
+    ...(broken ? { caughtBy: broken.caughtBy } : {}),
   }
   for (const [harm, ids] of Object.entries(found))
     if (ids.length > 0) say(`${harm}: ${ids.length} ${harms[harm as Harm]}, such as ${ids.slice(0, 5).join(', ')}`)
