@@ -8,7 +8,7 @@ import { timeReader } from './times.ts'
 export type Row = (column: string) => string | undefined
 export type Mapped = { fields: Record<string, unknown>; time: number; label: Omit<Label, 'tenant'> | undefined } | { reasons: string[] }
 
-type Reader = (row: Row) => { value: unknown } | { reason: string } | undefined
+export type Reader = (row: Row) => { value: unknown } | { reason: string } | undefined
 
 const day = 86_400_000
 
@@ -34,7 +34,8 @@ function textReader(source: Source): (row: Row) => string | undefined {
   }
 }
 
-function reader(field: string, source: Source): Reader {
+/** Makes the reader of a field: what its source says of a row, why that cannot be, or undefined where the row has nothing. */
+export function reader(field: string, source: Source): Reader {
   if (source.constant !== undefined) {
     const value = source.constant
     return () => ({ value })

@@ -7,16 +7,16 @@ import { type CsvError, parse } from 'csv-parse'
 import { parseJson } from '../../services/gateway/json.ts'
 import { linesOf } from '../../services/gateway/lines.ts'
 import { AssayError, messageOf } from '../../services/shared/errors.ts'
-import type { ReplayMap } from './map.ts'
+import type { ReplayMap, Source } from './map.ts'
 import type { Row } from './mapper.ts'
 
 /** `source` is what is shown of a row that is rejected. */
 export type FileRow = { line: number; source: unknown; row: Row } | { line: number; source: unknown; fault: string }
 
-const longestRow = 65_536
+export const longestRow = 65_536
 
 /** The bytes of a file; gzip is known by its first two bytes, not by its name. */
-async function openFile(path: string): Promise<Readable> {
+export async function openFile(path: string): Promise<Readable> {
   const file = await open(path)
   const { buffer, bytesRead } = await file.read(Buffer.alloc(2), 0, 2, 0)
   await file.close()
@@ -68,11 +68,14 @@ async function* csvRows(file: Readable, map: ReplayMap): AsyncGenerator<FileRow>
   if (!header) throw new AssayError('file_empty', 'The file is empty; a CSV file begins with the names of its columns')
 }
 
+/** The columns that a source names. */
+export const columnsOfSource = ({ column, template }: Source): string[] => [
+  ...(column === undefined ? [] : [column]),
+  ...[...(template ?? '').matchAll(/\{([^{}]+)\}/g)].map((m) => m[1]),
+]
+
 const columnsOf = (map: ReplayMap): Set<string> => {
-  const columns = Object.values(map.transaction).flatMap(({ column, template }) => [
-    ...(column === undefined ? [] : [column]),
-    ...[...(template ?? '').matchAll(/\{([^{}]+)\}/g)].map((m) => m[1]),
-  ])
+  const columns = Object.values(map.transaction).flatMap(columnsOfSource)
   return new Set(map.label ? [...columns, map.label.column] : columns)
 }
 

@@ -1,7 +1,16 @@
 /** Times as files write them, by a pattern and in a zone. */
 import { AssayError } from '../../services/shared/errors.ts'
 
-const parts: Record<string, string> = { yyyy: 'year', MM: 'month', dd: 'day', HH: 'hour', mm: 'minute', ss: 'second', SSS: 'fraction' }
+const tokens = ['yyyy', 'MM', 'dd', 'HH', 'mm', 'ss', 'SSS']
+
+/** Stands for a digit in a pattern. */
+const digit = '\u0000'
+
+/** Where the day begins in UTC; undefined for a day that does not exist. */
+function midnightOf(year: number, month: number, day: number): number | undefined {
+  const date = new Date(Date.UTC(year, month - 1, day))
+  return date.getUTCMonth() === month - 1 && date.getUTCDate() === day ? date.getTime() : undefined
+}
 
 /** Offset of a zone from UTC at an instant, in milliseconds. */
 function offsetIn(zone: Intl.DateTimeFormat, instant: number): number {
@@ -32,32 +41,39 @@ export function timeReader(format: string, zone = 'UTC'): (text: string) => numb
     if (factor === undefined) throw new AssayError('map_invalid', `'${format}' is not a format of time`)
     return (text) => (/^\d{1,16}(\.\d+)?$/.test(text) ? finite(Math.round(Number(text) * factor)) : undefined)
   }
-  const names: string[] = []
-  const pattern = format.replace(/yyyy|MM|dd|HH|mm|ss|SSS|[.*+?^${}()|[\]\\]/g, (token) => {
-    if (!parts[token]) return `\\${token}`
-    names.push(parts[token])
-    return `(\\d{${token.length}})`
+  const fields: { part: number; at: number; end: number }[] = []
+  // What is not a number is there as it is.
+  const pattern = format.replace(/yyyy|MM|dd|HH|mm|ss|SSS/g, (token, at: number) => {
+    fields.push({ part: tokens.indexOf(token), at, end: at + token.length })
+    return digit.repeat(token.length)
   })
-  for (const name of ['year', 'month', 'day'])
-    if (!names.includes(name)) throw new AssayError('map_invalid', `the format '${format}' has no ${name}`)
-  const form = new RegExp(`^${pattern}$`)
+  for (const [part, name] of ['year', 'month', 'day'].entries())
+    if (!fields.some((f) => f.part === part)) throw new AssayError('map_invalid', `the format '${format}' has no ${name}`)
   const inZone = zone === 'UTC' ? undefined : new Intl.DateTimeFormat('en', { timeZone: zone, ...numbers })
+  const literals = Uint16Array.from(pattern, (character) => character.charCodeAt(0))
+  const parts = new Int32Array(tokens.length)
+  let lastDate = -1
+  let midnight: number | undefined
   return (text) => {
-    const found = form.exec(text)
-    if (!found) return undefined
-    const at: Record<string, number> = { hour: 0, minute: 0, second: 0, fraction: 0 }
-    names.forEach((name, i) => {
-      at[name] = Number(found[i + 1])
-    })
-    const local = Date.UTC(at.year, at.month - 1, at.day, at.hour, at.minute, at.second, at.fraction)
-    const date = new Date(local)
-    const exists =
-      date.getUTCMonth() === at.month - 1 &&
-      date.getUTCDate() === at.day &&
-      date.getUTCHours() === at.hour &&
-      at.minute < 60 &&
-      at.second < 60
-    if (!exists) return undefined
+    if (text.length !== literals.length) return undefined
+    for (let i = 0; i < text.length; i++) {
+      const c = text.charCodeAt(i)
+      if (literals[i] === 0 ? c < 48 || c > 57 : c !== literals[i]) return undefined
+    }
+    for (let f = 0; f < fields.length; f++) {
+      const { part, at, end } = fields[f]
+      let value = 0
+      for (let i = at; i < end; i++) value = value * 10 + text.charCodeAt(i) - 48
+      parts[part] = value
+    }
+    if (parts[3] > 23 || parts[4] > 59 || parts[5] > 59) return undefined
+    const date = (parts[0] * 16 + parts[1]) * 32 + parts[2]
+    if (date !== lastDate) {
+      lastDate = date
+      midnight = midnightOf(parts[0], parts[1], parts[2])
+    }
+    if (midnight === undefined) return undefined
+    const local = midnight + ((parts[3] * 60 + parts[4]) * 60 + parts[5]) * 1000 + parts[6]
     if (!inZone) return local
     const candidates = [offsetIn(inZone, local - 86_400_000), offsetIn(inZone, local + 86_400_000)].map((offset) => local - offset)
     const fitting = candidates.filter((instant) => instant + offsetIn(inZone, instant) === local)

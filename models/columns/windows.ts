@@ -1,0 +1,90 @@
+/**
+ * Counts, amounts and frauds of each entity in windows that end `delay` before the row: (t - delay - w, t - delay]. Rows come in order of
+ * time. Each entity's rows are a chain through the columns, and each window keeps the place where it begins in it, so that a row is
+ * passed twice by each window, however long. Amounts are whole minor units: what is added and taken away again leaves nothing behind.
+ */
+import type { Columns, TextColumn } from './read.ts'
+
+export class Windows {
+  readonly #times: Float64Array
+  readonly #amounts: Float64Array
+  readonly #frauds: Uint8Array
+  readonly #codes: Int32Array
+  readonly #windows: Float64Array
+  readonly #delay: number
+  /** The next row of the same entity; -1 where there is none yet. */
+  readonly #next: Int32Array
+  /** For each entity its last row, and the first one that is not old enough yet. */
+  readonly #last: Int32Array
+  readonly #waiting: Int32Array
+  /** For each entity and window the first row within, and what is within. */
+  readonly #first: Int32Array
+  readonly counts: Int32Array
+  readonly frauds: Int32Array
+  readonly sums: Float64Array
+
+  /** `windows` and `delay` are milliseconds. */
+  constructor(columns: Columns, { codes, values }: TextColumn, windows: readonly number[], delay: number) {
+    this.#times = columns.times
+    this.#amounts = columns.amounts
+    this.#frauds = columns.frauds
+    this.#codes = codes
+    this.#windows = Float64Array.from(windows)
+    this.#delay = delay
+    this.#next = new Int32Array(columns.rows).fill(-1)
+    this.#last = new Int32Array(values.length).fill(-1)
+    this.#waiting = new Int32Array(values.length).fill(-1)
+    const places = values.length * windows.length
+    this.#first = new Int32Array(places).fill(-1)
+    this.counts = new Int32Array(places)
+    this.frauds = new Int32Array(places)
+    this.sums = new Float64Array(places)
+  }
+
+  /**
+   * Takes the next row in and moves the windows of its entity to its time. Returns where they begin in `counts`, `frauds` and `sums`, one
+   * after the other; -1 for a row without such an entity.
+   */
+  take(row: number): number {
+    const entity = this.#codes[row]
+    if (entity < 0) return -1
+    const last = this.#last[entity]
+    if (last >= 0) this.#next[last] = row
+    this.#last[entity] = row
+    if (this.#waiting[entity] < 0) this.#waiting[entity] = row
+    const until = this.#times[row] - this.#delay
+    const start = entity * this.#windows.length
+    this.#enter(entity, start, until)
+    this.#leave(start, until)
+    return start
+  }
+
+  #enter(entity: number, start: number, until: number): void {
+    let row = this.#waiting[entity]
+    while (row >= 0 && this.#times[row] <= until) {
+      for (let at = start; at < start + this.#windows.length; at++) {
+        if (this.#first[at] < 0) this.#first[at] = row
+        this.counts[at]++
+        this.sums[at] += this.#amounts[row]
+        this.frauds[at] += this.#frauds[row]
+      }
+      row = this.#next[row]
+    }
+    this.#waiting[entity] = row
+  }
+
+  #leave(start: number, until: number): void {
+    for (let w = 0; w < this.#windows.length; w++) {
+      const at = start + w
+      const from = until - this.#windows[w]
+      let row = this.#first[at]
+      while (row >= 0 && this.#times[row] <= from) {
+        this.counts[at]--
+        this.sums[at] -= this.#amounts[row]
+        this.frauds[at] -= this.#frauds[row]
+        row = this.#next[row]
+      }
+      this.#first[at] = row
+    }
+  }
+}
