@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { array as arrayOf, assert, integer, property, stringMatching, uniqueArray } from 'fast-check'
+import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { compareFeatures } from '../../infra/features/compare.ts'
 import { checkMap, type ReplayMap } from '../../infra/replay/map.ts'
@@ -269,12 +269,12 @@ describe('a bad file', () => {
 })
 
 it('CSV is cut into the same cells wherever its pieces end', () => {
-  const cellText = stringMatching(/^[a-c",;\n ]{0,6}$/)
+  const cellText = fc.stringMatching(/^[a-c",;\n ]{0,6}$/)
   const quoted = (cell: string) => (/[",\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)
-  assert(
-    property(
-      arrayOf(arrayOf(cellText, { minLength: 2, maxLength: 4 }), { maxLength: 6 }),
-      uniqueArray(integer({ min: 1, max: 80 })),
+  fc.assert(
+    fc.property(
+      fc.array(fc.array(cellText, { minLength: 2, maxLength: 4 }), { maxLength: 6 }),
+      fc.uniqueArray(fc.integer({ min: 1, max: 80 })),
       (rows, cuts) => {
         const bytes = Buffer.from(rows.map((row) => row.map(quoted).join(',')).join('\n'))
         const cells = new Cells('utf8')
