@@ -15,7 +15,7 @@ import { rebuild } from './rebuild.ts'
 import { openStore, type Store } from './store.ts'
 
 /** Rows of a gap that are filled while the partition waits; what is more is left to a rebuild. */
-const mostFilled = 200_000
+const mostFilled = 50_000
 
 /** A partition's step in a batch, with the positions it lies between. */
 export type CountedStep = Chain & { from: number; to: number }
@@ -93,6 +93,8 @@ export function createCounters(options: {
   let generation: Generation | undefined
   /** Partitions with more to fill than can be waited for, in the generation in force. */
   const behind = new Set<string>()
+  /** Gaps that are being filled, by partition. */
+  const closing = new Map<string, Promise<void>>()
   let stopped = false
   let rebuilding = false
   let problem: string | undefined
@@ -166,10 +168,17 @@ export function createCounters(options: {
       fallBehind(name)
       return false
     }
+    // Whoever comes second waits for the first, and looks again.
+    if (closing.has(name)) {
+      await closing.get(name)
+      return true
+    }
     let rows = 0
-    await fill(store, database, of, chain, stored, from, (n) => {
+    const filling = fill(store, database, of, chain, stored, from, (n) => {
       rows += n
     })
+    closing.set(name, filling)
+    await filling.finally(() => closing.delete(name))
     filled.inc(rows)
     if (rows > 0) telemetry.logger.info({ partition: name, rows }, 'counted what Redis did not have')
     return true
