@@ -1,12 +1,16 @@
 /** A service as a process of its own, that can be killed. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { onTestFinished } from 'vitest'
 import type { Edit } from '../../chaos/breaks.ts'
 import type { Config } from '../../services/shared/config.ts'
 
-/** Starts a service on a test's servers, with passages of its sources replaced if need be; it is killed when the test is over. */
-export function spawnService(name: 'detector' | 'casework', config: Config, edits: readonly Edit[] = []): ChildProcess {
-  const flags = edits.length > 0 ? ['--import', './chaos/break-sources.mjs'] : []
+/** Starts a service on a test's servers, with `edits` in its sources; it is killed when the test is over. Pass `keep` to kill it yourself. */
+export function spawnService(
+  name: 'detector' | 'casework',
+  config: Config,
+  { edits = [], keep = false }: { edits?: readonly Edit[]; keep?: boolean } = {},
+): ChildProcess {
+  const flags = edits.length === 0 ? [] : ['--import', './chaos/break-sources.mjs']
   const child = spawn(process.execPath, [...flags, 'infra/bootstrap.mjs', `services/${name}/main.ts`], {
     stdio: 'ignore',
     env: {
@@ -23,7 +27,7 @@ export function spawnService(name: 'detector' | 'casework', config: Config, edit
       ASSAY_LOG_LEVEL: 'silent',
     },
   })
-  onTestFinished(() => void child.kill('SIGKILL'))
+  if (!keep) onTestFinished(() => void child.kill('SIGKILL'))
   return child
 }
 
@@ -32,3 +36,7 @@ export const ended = (child: ChildProcess): Promise<number | null> =>
   new Promise((resolve) =>
     child.exitCode !== null || child.signalCode !== null ? resolve(child.exitCode) : child.once('exit', (code) => resolve(code)),
   )
+
+/** Whether SIGSTOP holds the process. */
+export const isStopped = (child: ChildProcess): boolean =>
+  spawnSync('ps', ['-o', 'stat=', '-p', String(child.pid)], { encoding: 'utf8' }).stdout.startsWith('T')
