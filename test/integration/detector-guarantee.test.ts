@@ -1,43 +1,12 @@
-import { randomUUID } from 'node:crypto'
-import { expect, onTestFinished, test } from 'vitest'
-import type { Raw, Verdict } from '../../services/detector/batch.ts'
-import { claim, type Move } from '../../services/detector/intake/progress.ts'
-import { createRecorder } from '../../services/detector/record.ts'
+import { expect, test } from 'vitest'
 import { tenantTopic } from '../../services/shared/events.ts'
 import { partitionOf } from '../../services/shared/kafkajs.ts'
 import { bank, decidedIds, detector, progressOf, rows } from '../helpers/bank.ts'
-import { eventually, testTelemetry } from '../helpers/servers.ts'
+import { eventually } from '../helpers/servers.ts'
 import { collect } from '../helpers/topics.ts'
 import { record, transaction } from '../helpers/transactions.ts'
 
 const day = 86_400_000
-
-test('a batch out of turn writes nothing, and one that comes again is taken for written', async () => {
-  const b = await bank()
-  const recorder = createRecorder(b.database, testTelemetry(), Buffer.alloc(8))
-  onTestFinished(() => recorder.stop())
-  const place = { tenant: b.name, topic: 'transactions', partition: 1 } as const
-  const { epoch } = await claim(b.database, place, randomUUID(), undefined, 0)
-  const batch = (from: number, of = epoch): [Verdict[], Move[]] => {
-    const raw: Raw = { ...place, log: 0, offset: from, received: 1, key: null, value: null }
-    return [
-      [{ kind: 'dead_letter', raw, reason: 'empty', detail: 'nothing', value: null, at: 1 }],
-      [{ ...place, epoch: of, from, to: from + 1, lastRecord: Buffer.alloc(16) }],
-    ]
-  }
-  const letters = async () => (await rows<{ log_offset: number }>(b, 'SELECT log_offset FROM dead_letters WHERE tenant = ?')).length
-  expect(await recorder.record(...batch(1))).toMatchObject({ result: 'fenced' })
-  expect(await letters()).toBe(0)
-  expect(await recorder.record(...batch(0))).toEqual({ result: 'recorded' })
-  expect(await recorder.record(...batch(0))).toEqual({ result: 'recorded' })
-  expect(await letters()).toBe(1)
-  // Whoever claims raises the epoch; the owner of before is shut out from then on, in turn or not.
-  const next = await claim(b.database, place, randomUUID(), undefined, 0)
-  expect(await recorder.record(...batch(1))).toMatchObject({ result: 'fenced' })
-  expect(await letters()).toBe(1)
-  expect(await recorder.record(...batch(1, next.epoch))).toEqual({ result: 'recorded' })
-  expect(await letters()).toBe(2)
-})
 
 test('the same transaction on two partitions is decided on its own, once', async () => {
   const b = await bank()

@@ -8,38 +8,16 @@ import { insertDecided, prepareForWriting } from '../../services/detector/record
 import { createProfiles, nameOf, partitionName } from '../../services/detector/state/profiles.ts'
 import type { Transaction } from '../../services/shared/events.ts'
 import { type Bank, bank } from '../helpers/bank.ts'
+import { decided } from '../helpers/decided.ts'
 import { transaction } from '../helpers/transactions.ts'
 
 const minute = 60_000
-
-const decided = (t: Transaction, time: number, offset: number): Decided => ({
-  raw: { tenant: t.tenant, topic: 'transactions', partition: 0, log: 0, offset, received: time, key: null, value: null },
-  customer: t.customer as string,
-  time,
-  id: t.id,
-  event: Buffer.from(JSON.stringify(t)),
-  contentHash: Buffer.alloc(16),
-  baseAmount: t.amount,
-  rateDate: null,
-  applied: { outcomes: 0, parties: 0 },
-  features: Buffer.alloc(width * 4),
-  score: 0,
-  action: 0,
-  alert: false,
-  sampled: false,
-  sampleProbability: null,
-  reasons: [],
-  model: 1,
-  policy: 1,
-  backend: 1,
-  decided: time,
-})
 
 /** Records transactions of a customer, a minute apart, the newest of them at `newest`. Returns them. */
 async function record(b: Bank, customer: string, count: number, newest: number, from: number): Promise<Decided[]> {
   const rows = Array.from({ length: count }, (_, i) => {
     const time = newest - (count - 1 - i) * minute
-    return decided(transaction(b.name, { customer, amount: 100 + (i % 977), time: new Date(time).toISOString() }), time, from + i)
+    return decided(transaction(b.name, { customer, amount: 100 + (i % 977), time: new Date(time).toISOString() }), from + i)
   })
   const connection = await b.database.connect()
   onTestFinished(() => connection.destroy())

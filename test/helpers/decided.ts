@@ -1,0 +1,33 @@
+/** What became of records, as the steps before `record` make it. */
+import { width } from '../../models/features.ts'
+import type { Decided } from '../../services/detector/batch.ts'
+import type { Transaction } from '../../services/shared/events.ts'
+
+/** A transaction as it was decided at an offset of partition 0. */
+export const decided = (t: Transaction, offset: number, overrides: Partial<Decided> = {}): Decided => {
+  const time = Date.parse(t.time)
+  const event = Buffer.from(JSON.stringify(t))
+  return {
+    raw: { tenant: t.tenant, topic: 'transactions', partition: 0, log: 0, offset, received: time, key: null, value: event },
+    customer: t.customer as string,
+    time,
+    id: t.id,
+    event,
+    contentHash: Buffer.alloc(16),
+    baseAmount: t.amount,
+    rateDate: null,
+    applied: { outcomes: 0, parties: 0 },
+    features: Buffer.alloc(width * 4),
+    score: 0,
+    action: 0,
+    alert: false,
+    sampled: false,
+    sampleProbability: null,
+    reasons: [],
+    model: 1,
+    policy: 1,
+    backend: 1,
+    decided: time,
+    ...overrides,
+  }
+}
