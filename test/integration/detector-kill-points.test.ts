@@ -211,15 +211,15 @@ async function day(): Promise<Day> {
       })
       closing.push(() => child.kill('SIGKILL'))
       if (n === 0) {
-        await eventually(`the first records of ${tenant}`, () => isDecided(tenant), 60)
+        await eventually(`the first records of ${tenant}`, () => isDecided(tenant), 150)
         await bus.send(second)
       }
       if (c.wakes) {
-        await eventually(`a detector that stands still ${c.between}`, () => isStopped(child), 60)
+        await eventually(`a detector that stands still ${c.between}`, () => isStopped(child), 150)
         mine.awake = child
       } else {
         if (c.fails) {
-          await eventually(`${tenant} decided in spite of it`, () => isDecided(tenant))
+          await eventually(`${tenant} decided in spite of it`, () => isDecided(tenant), 150)
           child.kill('SIGTERM')
         }
         await ended(child)
@@ -238,14 +238,14 @@ async function day(): Promise<Day> {
   closing.push(() => successor.stop())
   await successor.start()
   const allDecided = async () => {
-    for (const { tenant } of seen.values()) await eventually(`all records of ${tenant}`, () => isDecided(tenant), 60)
+    for (const { tenant } of seen.values()) await eventually(`all records of ${tenant}`, () => isDecided(tenant), 150)
   }
   await allDecided()
   for (const { tenant, awake } of seen.values()) {
     if (!awake) continue
     awake.kill('SIGCONT')
     await bus.send(bankOf(tenant).last)
-    await eventually(`the last records of ${tenant}`, () => isDecided(tenant))
+    await eventually(`the last records of ${tenant}`, () => isDecided(tenant), 150)
     // It finishes what it had in hand.
     awake.kill('SIGTERM')
     await ended(awake)
@@ -272,7 +272,7 @@ describe('a batch whose detector', () => {
   let d: Day
   beforeAll(async () => {
     d = await day()
-  }, 300_000)
+  }, 600_000)
 
   const check = async (c: Case) => {
     const { tenant, ends } = d.seen.get(c) as Seen

@@ -15,7 +15,7 @@ import { rebuild } from './rebuild.ts'
 import { openStore, type Store } from './store.ts'
 
 /** Rows of a gap that are filled while the partition waits; what is more is left to a rebuild. */
-const mostFilled = 50_000
+const mostFilled = 10_000
 
 /** A partition's step in a batch, with the positions it lies between. */
 export type CountedStep = Chain & { from: number; to: number }
