@@ -50,6 +50,8 @@ export class History {
   positionOf(time: number, idHash: number): number {
     let low = 0
     let high = this.length
+    // Mostly it is the newest, and what is in the middle is not in the processor's cache.
+    if (high > 0 && this.timeAt((high - 1) * words) < time) return high
     while (low < high) {
       const middle = (low + high) >>> 1
       const o = middle * words

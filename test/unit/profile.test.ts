@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { Distinct } from '../../models/distinct.ts'
 import { entryOf, hashOf, latOf, lonOf, packPlace } from '../../models/entry.ts'
 import { featureNames, indexOf, ownWidth } from '../../models/features.ts'
 import { mostEntries } from '../../models/history.ts'
@@ -9,6 +10,7 @@ import { Profile } from '../../models/profile.ts'
 import type { Transaction } from '../../services/shared/events.ts'
 import { type Item, slowFeatures, type Told } from '../helpers/slow-features.ts'
 
+const range = (n: number) => Array.from({ length: n }, (_, i) => i)
 const noon = Date.UTC(2026, 2, 2, 12)
 const hour = 3_600_000
 const day = 24 * hour
@@ -207,6 +209,14 @@ describe('a profile', () => {
     const night = (iso: string) => featureOf(folded(profile, { transaction: payment(), time: Date.parse(iso) }), 'night')
     expect(night('2026-03-28T04:30:00Z')).toBe(1)
     expect(night('2026-03-29T04:30:00Z')).toBe(0)
+  })
+
+  it('counts different values again and again, few and many, each once', () => {
+    const counting = new Distinct(100)
+    for (const values of [range(20), range(3), range(20), [...range(50), ...range(50)], range(9)]) {
+      counting.start()
+      expect(values.reduce((sum, value) => sum + counting.add(value), 0)).toBe(new Set(values).size)
+    }
   })
 
   it('takes the home that held at the time of the transaction, not the one that is known since', () => {
