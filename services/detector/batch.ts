@@ -17,7 +17,13 @@ export const positionOf = (log: number, offset: number): number => log * 2 ** 40
 export type Applied = { outcomes: number; parties: number }
 
 /** A record as it came, and since when Kafka has it. Limits on time compare with `received`, never with the clock. */
-export type Raw = Place & { received: number; key: Buffer | null; value: Buffer | null }
+export type Raw = Place & {
+  received: number
+  key: Buffer | null
+  value: Buffer | null
+  /** The log holds no record from here on until this one; absent on what was not read from Kafka. */
+  follows?: number
+}
 
 /** A readable transaction with what the bank's settings make of it. */
 export type Candidate = {

@@ -193,7 +193,29 @@ export function createLane(deps: Deps): Lane {
     return false
   }
 
+  /** Partitions whose first record here is not the one that their progress waits for: taking it would leave a hole. */
+  const torn = (raws: readonly Raw[]): Partition[] => {
+    const first = new Map<Partition, Raw>()
+    for (const raw of raws) {
+      const p = intake.partition(raw)
+      if (p && !first.has(p)) first.set(p, raw)
+    }
+    return [...first].flatMap(([p, raw]) => (raw.follows !== undefined && raw.follows > p.chain ? [p] : []))
+  }
+
   const decideBatch = async (raws: Raw[]) => {
+    const broken = torn(raws)
+    if (broken.length > 0) {
+      intake.putBack(raws, new Set(raws.flatMap((raw) => intake.partition(raw) ?? []).filter((p) => !broken.includes(p))))
+      for (const p of broken) {
+        telemetry.logger.error(
+          { topic: p.place.topicName, partition: p.place.partition, next: p.chain },
+          'records are missing before the batch; claiming anew',
+        )
+        intake.lose(p.place)
+      }
+      return
+    }
     const applied = appliedBefore(raws)
     const { moves, partitions, steps } = movesOf(raws)
     const checkAll = [...partitions.keys()].some((p) => refused.has(p))

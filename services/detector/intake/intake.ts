@@ -106,7 +106,10 @@ export function createIntake(options: Options): Intake {
   const joinedBySiblings = ({ place: { tenant, topic, partition } }: Partition) =>
     topic !== 'transactions' ||
     (['outcomes', 'parties'] as const).every((other) => partitions.get(nameOf(tenantTopic(tenant, other), partition))?.claimed)
-  const active = (p: Partition) => !p.lost && !p.problem && joinedBySiblings(p)
+  /** Whether it is ours, and its records may be decided sooner or later. */
+  const ours = (p: Partition) => !p.lost && !p.problem
+  /** Whether its records may be taken now. */
+  const active = (p: Partition) => ours(p) && joinedBySiblings(p)
   const halt = (p: Partition, problem: string) => {
     p.problem = problem
     p.clear()
@@ -151,7 +154,7 @@ export function createIntake(options: Options): Intake {
     const low = Number(log?.low ?? 0)
     const wanted = Math.max(p.expected, p.next)
     if (low <= wanted) return false
-    while (p.waiting > 0 && active(p) && !stopped) {
+    while (p.waiting > 0 && ours(p) && !stopped) {
       await change()
       await heartbeat()
     }
@@ -270,7 +273,7 @@ export function createIntake(options: Options): Intake {
       const by = new Map<Partition, Raw[]>()
       for (const r of records) {
         const p = self.partition(r)
-        if (!p || !active(p) || !from.has(p)) continue
+        if (!p || !ours(p) || !from.has(p)) continue
         const list = by.get(p)
         if (list) list.push(r)
         else by.set(p, [r])

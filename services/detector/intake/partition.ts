@@ -74,7 +74,9 @@ export class Partition {
         received: Number(message.timestamp),
         key: message.key,
         value: message.value,
+        follows: this.expected,
       }
+      this.expected = offset + 1
       this.#queue.push(raw)
       this.#bytes += bytesOf(raw)
     }
