@@ -48,6 +48,8 @@ export function claimPartition(d: Deps) {
     const [offsets] = await committed(topicName)
     const stored = Number(offsets.partitions.find((o) => o.partition === partition)?.offset ?? -1)
     await d.idle()
+    // The batch in hand may have taken long; who has it by now would be shut out.
+    if (p.lost) return
     const claimed = await claim(d.database, p.place, d.owner, before?.epoch, low)
     if (p.lost) return
     p.epoch = claimed.epoch
