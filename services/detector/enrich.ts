@@ -30,12 +30,16 @@ export type Enriched = Pick<Parsed, 'moves'> & {
 
 const nothing: ReadonlyMap<string, Decided> = new Map()
 
+function idConflict(raw: Raw, detail: string): Verdict {
+  const value = raw.value && maskCardNumbers(raw.value)
+  return { kind: 'dead_letter', raw, reason: deadLetter('id_conflict', detail).reason, detail, value, at: raw.received }
+}
+
 /** The same content is a resend, other content under the same id is a fault of the sender. */
 function again(candidate: Candidate, contentHash: Buffer, first: Decided | undefined): Verdict {
   const { raw, transaction } = candidate
   if (candidate.contentHash.equals(contentHash)) return { kind: 'duplicate', raw, id: transaction.id, first }
-  const { reason, detail } = deadLetter('id_conflict', `the id ${transaction.id} was decided before for a transaction of other content`)
-  return { kind: 'dead_letter', raw, reason, detail, value: raw.value && maskCardNumbers(raw.value), at: raw.received }
+  return idConflict(raw, `the id ${transaction.id} was decided before for a transaction of other content`)
 }
 
 /**
@@ -137,6 +141,7 @@ export function enrich(profiles: Profiles, counters: Counters, database: Databas
       if (v.kind === 'candidate') return choose(v.candidate)
       if (v.kind === 'label') {
         const standing = standings.get(v.raw) as LabelStanding
+        if (standing.conflicts) return idConflict(v.raw, `the id ${v.label.id} was taken in before for a label of other content`)
         if (standing.move) counted.addLabel(v.raw, effectOf(standing.move))
         return { ...v, standing }
       }

@@ -1,7 +1,8 @@
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { progressCommand } from '../../infra/commands/progress.ts'
 import { tenantTopic } from '../../services/shared/events.ts'
 import { partitionOf } from '../../services/shared/kafkajs.ts'
+import { assay } from '../helpers/assay.ts'
 import { type Bank, bank, decidedIds, detector, progressOf } from '../helpers/bank.ts'
 import { proxy } from '../helpers/proxy.ts'
 import { eventually, testTenant } from '../helpers/servers.ts'
@@ -21,18 +22,9 @@ const onPartitions = (tenant: string, prefix: string, counts: readonly number[])
     ),
   )
 
-/** What an operator types, with the environment of this test's services. */
-async function reset({ config, name }: Bank, partitions: readonly number[]) {
-  for (const [variable, value] of Object.entries({
-    ASSAY_KAFKA: config.kafka.join(),
-    ASSAY_DATABASE: config.sql.database,
-    ASSAY_GROUP: config.group,
-    ASSAY_SECRET: config.tokenKey,
-  }))
-    vi.stubEnv(variable, value)
-  onTestFinished(() => void vi.unstubAllEnvs())
+const reset = ({ config, name }: Bank, partitions: readonly number[]) => {
   const place = ['--tenant', name, '--topic', 'transactions', '--partition', ...partitions.map(String), '--to', '0']
-  await progressCommand().parseAsync(['reset', ...place], { from: 'user' })
+  return assay(config, progressCommand(), 'reset', ...place)
 }
 
 test('partitions of a topic that is deleted and made anew stop, other banks go on, and after a reset the new records are decided', async () => {

@@ -1,7 +1,7 @@
 /**
  * What a label does to the counters of the entities of its transaction. Of the labels of one transaction the one that was known last is in
- * force: it counts, and takes back the one that was in force before. A label that comes again counts nothing; one that comes before its
- * transaction waits in `waiting_labels`, and is produced anew when the transaction is there.
+ * force: it counts, and takes back the one that was in force before. A label that comes again counts nothing, other content under its id is a
+ * fault of the sender; one that comes before its transaction waits in `waiting_labels`, and is produced anew when the transaction is there.
  */
 import type { Connection } from '../../shared/database.ts'
 import type { Label, Transaction } from '../../shared/events.ts'
@@ -50,10 +50,10 @@ export function effectOf(row: LabelMove): LabelEffect {
   }
 }
 
-/** What becomes of a label: `waits` for its transaction, `counts` what `move` says, or changes nothing. */
-export type LabelStanding = { waits: boolean; waited: boolean; move: LabelMove | undefined }
+/** What becomes of a label: `waits` for its transaction, `counts` what `move` says, `conflicts` with another one of its id, or changes nothing. */
+export type LabelStanding = { waits: boolean; waited: boolean; conflicts: boolean; move: LabelMove | undefined }
 
-type Known = { id: string; transaction_id: string; value: string; known_at: number; received: number }
+type Known = { id: string; transaction_id: string; value: string; source: string; happened_at: number; known_at: number; received: number }
 type InForce = { id: string; value: string; knownAt: number; day: number }
 
 const later = (a: { knownAt: number; id: string }, b: { knownAt: number; id: string }) =>
@@ -63,6 +63,10 @@ const later = (a: { knownAt: number; id: string }, b: { knownAt: number; id: str
 const knownFrom = (knownAt: number, received: number) => Math.min(knownAt, received)
 
 type Told = { raw: Raw; label: Label }
+
+/** What two labels of one id must agree in. */
+const contentOf = (k: Omit<Known, 'id' | 'received'>): string =>
+  JSON.stringify([k.transaction_id, k.value, k.source, k.happened_at, k.known_at])
 
 /** Finds what becomes of each label, in three queries a bank. Labels of a batch that is not recorded yet must be recorded first. */
 export async function settleLabels(database: Connection, labels: readonly Told[]): Promise<Map<Raw, LabelStanding>> {
@@ -83,7 +87,7 @@ async function settleBank(database: Connection, tenant: string, labels: readonly
   const query = <Row>(sql: string, ...values: unknown[]) => database.query<Row>(sql, [tenant, ...values] as never)
   const [known, waiting, events] = await Promise.all([
     query<Known>(
-      'SELECT id, transaction_id, value, known_at, received FROM labels WHERE tenant = ? AND (id IN (?) OR transaction_id IN (?))',
+      'SELECT id, transaction_id, value, source, happened_at, known_at, received FROM labels WHERE tenant = ? AND (id IN (?) OR transaction_id IN (?))',
       ids,
       transactions,
     ),
@@ -91,7 +95,7 @@ async function settleBank(database: Connection, tenant: string, labels: readonly
     query<{ id: string; event: Buffer }>('SELECT id, event FROM transactions WHERE tenant = ? AND id IN (?)', transactions),
   ])
   const waits = new Set(waiting.map((w) => w.id))
-  const seen = new Map(known.map((k) => [k.id, k.received]))
+  const seen = new Map(known.map((k) => [k.id, { received: k.received, content: contentOf(k) }]))
   const partiesOf = new Map(events.map((row) => [row.id, JSON.parse(row.event.toString()) as Transaction]))
   const inForce = new Map<string, InForce>()
   const put = (transaction: string, next: InForce): InForce | undefined | false => {
@@ -104,17 +108,21 @@ async function settleBank(database: Connection, tenant: string, labels: readonly
     if (!waits.has(k.id)) put(k.transaction_id, { id: k.id, value: k.value, knownAt: k.known_at, day: knownFrom(k.known_at, k.received) })
   const standingOf = ({ raw, label }: Told): LabelStanding => {
     const waited = waits.has(label.id)
-    const nothing = { waits: false, waited, move: undefined }
-    if (seen.has(label.id) && !waited) return nothing
-    const received = seen.get(label.id) ?? raw.received
-    seen.set(label.id, received)
+    const nothing = { waits: false, waited, conflicts: false, move: undefined }
+    const knownAt = Date.parse(label.knownAt)
+    const { transaction: transaction_id, value, source } = label
+    const content = contentOf({ transaction_id, value, source, happened_at: Date.parse(label.happenedAt), known_at: knownAt })
+    const first = seen.get(label.id)
+    if (first && first.content !== content) return { ...nothing, conflicts: true }
+    if (first && !waited) return nothing
+    const received = first?.received ?? raw.received
+    seen.set(label.id, { received, content })
     const transaction = partiesOf.get(label.transaction)
     if (!transaction) {
       waits.add(label.id)
       return { ...nothing, waits: true }
     }
     waits.delete(label.id)
-    const knownAt = Date.parse(label.knownAt)
     const day = knownFrom(knownAt, received)
     const before = put(label.transaction, { id: label.id, value: label.value, knownAt, day })
     if (before === false) return nothing
