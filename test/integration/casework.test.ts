@@ -5,6 +5,7 @@ import { createCasework } from '../../services/casework/service.ts'
 import { takeAlert } from '../../services/casework/take-alert.ts'
 import { claimCase, giveVerdict, listCases, readCase, releaseCase } from '../../services/shared/cases.ts'
 import type { Config } from '../../services/shared/config.ts'
+import { createDatabase } from '../../services/shared/database.ts'
 import { type Alert, type DeadLetter, innerTopics, type Label, tenantTopic, topics } from '../../services/shared/events.ts'
 import { partitionOf } from '../../services/shared/kafkajs.ts'
 import { createOutboxRelay } from '../../services/shared/outbox.ts'
@@ -177,6 +178,31 @@ describe('a case', () => {
     await expect(giveVerdict(b.database, { tenant: b.name, caseId, actor: assignee, disposition: 'fraud' })).rejects.toMatchObject({
       code: 'case_conflict',
     })
+  })
+
+  test('is not judged when the database goes away before its labels lie in the outbox, and is judged once afterwards', async () => {
+    const b = await bank()
+    const { caseId } = await takeAlert(b.database, alert(b.name, 'anna', 'a-1'), null)
+    const wire = await proxy(b.config.sql.host, b.config.sql.port)
+    const cut = createDatabase({ ...b.config.sql, host: '127.0.0.1', port: wire.port })
+    onTestFinished(() => cut.stop())
+    const verdict = { tenant: b.name, caseId, actor: 'ada', disposition: 'fraud' } as const
+    const state = async () => {
+      const found = await readCase(b.database, { tenant: b.name, caseId })
+      return [found?.state, found?.history.length, (await b.database.query('SELECT id FROM outbox')).length]
+    }
+    for (const statement of ['UPDATE cases SET state', 'INTO outbox', 'INTO case_history']) {
+      const lost = wire.loseAnswerTo(statement)
+      await expect(giveVerdict(cut, verdict)).rejects.toThrow()
+      await lost
+      expect([statement, ...(await state())]).toEqual([statement, 'open', 1, 0])
+    }
+    // Whoever does not hear whether it was done gives it again.
+    const lost = wire.loseAnswerTo('COMMIT')
+    await expect(giveVerdict(cut, verdict)).rejects.toThrow()
+    await lost
+    await giveVerdict(cut, verdict)
+    expect(await state()).toEqual(['closed', 2, 1])
   })
 
   test('is opened once when many alerts of a customer come at once', async () => {
