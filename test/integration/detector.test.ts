@@ -147,33 +147,6 @@ describe('the detector', () => {
     expect(await rows(b, "SELECT id FROM set_aside WHERE tenant = ? AND outcome = 'moved'")).toHaveLength(1)
   })
 
-  test('publishes again, byte for byte, what Kafka gives again, under settings that have changed since', async () => {
-    const b = await bank({ sampleRate: 1 })
-    const before = await detector(b.config, () => 1_700_000_000_000)
-    await b.bus.send(Array.from({ length: 20 }, (_, i) => record(transaction(b.name, { id: `t-${i}` }))))
-    await b.bus.send([{ ...record(transaction(b.name)), value: 'poison' }])
-    const decisions = await collect(b.bus, tenantTopic(b.name, 'decisions'))
-    await eventually('the decisions', () => decisions.length === 20)
-    await before.stop()
-    const admin = await b.bus.admin()
-    const topic = tenantTopic(b.name, 'transactions')
-    await admin.setOffsets({
-      groupId: `${b.config.group}-detector`,
-      topic,
-      partitions: [0, 1, 2, 3].map((partition) => ({ partition, offset: '0' })),
-    })
-    await b.database.execute(
-      'INSERT INTO tenant_settings SELECT tenant, 2, REPLACE(settings, \'"sampleRate":1\', \'"sampleRate":0\'), created, created_by FROM tenant_settings WHERE tenant = ?',
-      [b.name],
-    )
-    await detector(b.config)
-    await eventually('all of them again', () => decisions.length === 40)
-    const bytes = decisions.map((d) => d.value?.toString())
-    expect(new Set(bytes).size).toBe(20)
-    expect(await decidedIds(b)).toHaveLength(20)
-    expect(await deadLetters(b)).toHaveLength(1)
-  })
-
   test('keeps a zombie out: two detectors that both believe they own a partition never decide anything twice', async () => {
     const b = await bank()
     await detector(b.config)
