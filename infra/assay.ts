@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { backendCommand } from '../models/backend-install.ts'
 import { messageOf } from '../services/shared/errors.ts'
 import { countersCommand } from './commands/counters.ts'
+import { customersCommand } from './commands/customers.ts'
 import { deadLettersCommand } from './commands/dead-letters.ts'
 import { keysCommand } from './commands/keys.ts'
 import { labelsCommand } from './commands/labels.ts'
@@ -29,6 +30,7 @@ const program = new Command('npm run assay --')
   .addCommand(verifyCommand())
   .addCommand(featuresCommand())
   .addCommand(labelsCommand())
+  .addCommand(customersCommand())
   .addCommand(deadLettersCommand())
   .addCommand(progressCommand())
   .addCommand(countersCommand())

@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createDetector } from '../../services/detector/service.ts'
+import { customerAsOf, outcomesAsOf } from '../../services/shared/customers.ts'
 import { type Alert, type DeadLetter, type Decision, innerTopics, tenantTopic } from '../../services/shared/events.ts'
 import { partitionOf } from '../../services/shared/kafkajs.ts'
 import { labelAsOf, labelsAsOf } from '../../services/shared/labels.ts'
@@ -229,5 +230,51 @@ describe('the detector', () => {
     const held = async (seconds: number) => (await labelAsOf(b.database, b.name, 't-1', start + seconds * 1000))?.value
     expect([await held(9), await held(10), await held(19), await held(20)]).toEqual([undefined, 'fraud', 'fraud', 'genuine'])
     expect((await labelsAsOf(b.database, b.name, 't-1', Date.now())).map((l) => l.id)).toEqual(['l-2', 'l-1'])
+  })
+
+  test('keeps versions of customers and outcomes as history, one that comes before its transaction too', async () => {
+    const b = await bank()
+    await detector(b.config)
+    const start = Date.now() - 100_000
+    const at = (seconds: number) => new Date(start + seconds * 1000).toISOString()
+    const told = (name: 'outcomes' | 'parties', value: object, seconds: number) => ({
+      topic: tenantTopic(b.name, name),
+      key: `${b.name}:customer-1`,
+      value: JSON.stringify({ tenant: b.name, customer: 'customer-1', ...value }),
+      timestamp: start + seconds * 1000,
+    })
+    const outcome = { id: 'o', transaction: 't-1', result: 'declined', happenedAt: at(5) }
+    const [first, second] = [
+      { validFrom: at(10), zone: 'Europe/Berlin' },
+      { validFrom: at(20), zone: 'Europe/Paris' },
+    ]
+    await b.bus.send([
+      told('outcomes', outcome, 30),
+      told('outcomes', outcome, 31),
+      told('outcomes', { ...outcome, result: 'reversed', happenedAt: at(40) }, 50),
+      // The newer version is told first, and the older one is mended.
+      told('parties', second, 60),
+      told('parties', first, 61),
+      told('parties', { ...first, zone: 'Europe/Rome' }, 62),
+    ])
+    await eventually('all of them', async () => (await progressOf(b, 'outcomes')) + (await progressOf(b, 'parties')) === 6)
+    await b.bus.send([record(transaction(b.name, { id: 't-1', time: at(4) }))])
+    await eventually('its transaction', async () => (await decidedIds(b)).length === 1)
+    const results = async (seconds: number) =>
+      (await outcomesAsOf(b.database, b.name, 'customer-1', start + seconds * 1000, 10)).map((o) => o.result)
+    expect([await results(29), await results(30), await results(49), await results(50)]).toEqual([
+      [],
+      ['declined'],
+      ['declined'],
+      ['reversed', 'declined'],
+    ])
+    const zone = async (seconds: number) => (await customerAsOf(b.database, b.name, 'customer-1', start + seconds * 1000))?.zone
+    expect([await zone(0), await zone(10), await zone(19), await zone(20)]).toEqual([
+      'Europe/Rome',
+      'Europe/Rome',
+      'Europe/Rome',
+      'Europe/Paris',
+    ])
+    expect(await customerAsOf(b.database, b.name, 'nobody', start)).toBeUndefined()
   })
 })
