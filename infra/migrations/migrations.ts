@@ -78,7 +78,7 @@ const steps: Omit<Migration, 'id'>[] = [
     'instruments',
     `tenant ${text(32)} NOT NULL, instrument ${text(64)} NOT NULL, valid_from BIGINT NOT NULL, customer ${text(64)} NOT NULL, type ${text(16)} NULL,
      opened BIGINT NULL, limit_minor BIGINT NULL, currency ${text(3)} NULL, received BIGINT NOT NULL, position BIGINT NOT NULL,
-     PRIMARY KEY (tenant, instrument, valid_from, position) ${clustered}`,
+     PRIMARY KEY (tenant, instrument, valid_from, customer, position) ${clustered}`,
   ),
   table(
     'outcomes',

@@ -57,6 +57,8 @@ function examine(raw: Raw, transaction: Transaction, tenant: Tenant, rates: Rate
   const base = rates.convert(transaction.amount, transaction.currency, baseCurrency, time)
   if (!base)
     return deadLetter('no_rate', `there is no rate from ${transaction.currency} to ${baseCurrency} on or before ${transaction.time}`)
+  if (!Number.isSafeInteger(base.amount))
+    return deadLetter('absurd_amount', `/amount ${transaction.amount} ${transaction.currency} is ${base.amount} in ${baseCurrency}`)
   return {
     raw,
     transaction,

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { writeRates } from '../../infra/commands/rates.ts'
 import { type DeadLetter, innerTopics, type Outcome, tenantTopic } from '../../services/shared/events.ts'
+import { partitionOf } from '../../services/shared/kafkajs.ts'
 import { type Bank, bank, decidedIds, detector, progressOf, rows } from '../helpers/bank.ts'
 import { proxy } from '../helpers/proxy.ts'
 import { eventually } from '../helpers/servers.ts'
@@ -101,4 +103,63 @@ describe('the detector where one record or one owner could stop everything', () 
     await eventually('the good one', () => decisions.length === 1, 60)
     await eventually('the dead letters', () => valuesOf<DeadLetter>(letters).filter((l) => l.tenant === b.name).length === 15)
   }, 120_000)
+
+  test('dead-letters an amount that is too large for a row in the bank’s currency, and texts that are longer than a row’s, and goes on', async () => {
+    const b = await bank()
+    await writeRates(b.database, [{ base: 'EUR', currency: 'XTS', date: '2020-01-01', rate: '100000000000' }])
+    await detector(b.config)
+    const now = new Date().toISOString()
+    const accented = (letters: number) => 'e\u0301'.repeat(letters)
+    const label = (id: string, more: object) => ({
+      topic: tenantTopic(b.name, 'labels'),
+      key: `${b.name}:t`,
+      value: JSON.stringify({
+        id,
+        tenant: b.name,
+        transaction: 't',
+        value: 'fraud',
+        source: 'analyst',
+        happenedAt: now,
+        knownAt: now,
+        ...more,
+      }),
+    })
+    const outcome = (id: string, reason: string) => ({
+      topic: tenantTopic(b.name, 'outcomes'),
+      key: `${b.name}:customer-1`,
+      value: JSON.stringify({ id, tenant: b.name, customer: 'customer-1', transaction: 't', result: 'declined', happenedAt: now, reason }),
+    })
+    await b.bus.send([
+      label('long', { note: accented(1001) }),
+      label('many', { by: accented(33) }),
+      label('fits', { note: accented(1000), by: '😀'.repeat(64) }),
+      outcome('long', accented(71)),
+      outcome('fits', accented(70)),
+      record(transaction(b.name, { id: 'dear', amount: 90_000_000_000, currency: 'XTS' })),
+      record(transaction(b.name, { id: 'good' })),
+    ])
+    await eventually('the good one', async () => (await decidedIds(b)).length === 1)
+    await eventually('four dead letters', async () => (await deadLetters(b)).length === 4)
+    expect((await deadLetters(b)).map((l) => l.reason).toSorted()).toEqual(['absurd_amount', 'invalid', 'invalid', 'invalid'])
+    expect(await rows(b, 'SELECT id FROM labels WHERE tenant = ?')).toEqual([{ id: 'fits' }])
+    expect(await rows(b, 'SELECT id FROM outcomes WHERE tenant = ?')).toEqual([{ id: 'fits' }])
+  })
+
+  test('takes in an instrument that two customers hold, told of at the same place of two partitions', async () => {
+    const b = await bank()
+    const validFrom = new Date().toISOString()
+    const told = (customer: string) => ({
+      topic: tenantTopic(b.name, 'parties'),
+      key: `${b.name}:${customer}`,
+      value: JSON.stringify({ tenant: b.name, customer, instrument: 'joint', validFrom, type: 'account' }),
+    })
+    const on = (partition: number) => {
+      for (let i = 0; ; i++) if (partitionOf(`${b.name}:c-${i}`, 4) === partition) return `c-${i}`
+    }
+    await b.bus.send([told(on(0)), told(on(1)), record(transaction(b.name, { id: 'good' }))])
+    await detector(b.config)
+    await eventually('both', async () => (await progressOf(b, 'parties')) === 2)
+    await eventually('the good one', async () => (await decidedIds(b)).length === 1)
+    expect(await rows(b, 'SELECT customer FROM instruments WHERE tenant = ?')).toHaveLength(2)
+  })
 })
