@@ -1,4 +1,4 @@
-/** What is told of transactions and customers beside the transactions themselves: labels, outcomes, versions of customers, and dead letters sent again. */
+/** What comes after a transaction, or again: labels, and dead letters that are sent again. */
 import { describe, expect, test } from 'vitest'
 import { deadLettersCommand } from '../../infra/commands/dead-letters.ts'
 import { labelsCommand } from '../../infra/commands/labels.ts'
@@ -56,44 +56,6 @@ describe('labels', () => {
     expect(await rows(b, 'SELECT value FROM labels WHERE tenant = ?')).toEqual([{ value: 'fraud' }])
     expect(await letters(b)).toEqual([conflict, conflict])
   })
-})
-
-test('what held of a customer, and what the bank had done, at any instant is a query', async () => {
-  const b = await bank()
-  await detector(b.config)
-  const key = `${b.name}:c-1`
-  const party = (country: string, seconds: number) => ({
-    topic: tenantTopic(b.name, 'parties'),
-    key,
-    value: JSON.stringify({ tenant: b.name, customer: 'c-1', validFrom: at(seconds), country }),
-    timestamp: start + seconds * 1000 + 5000,
-  })
-  const outcome = (id: string, result: string, seconds: number) => ({
-    topic: tenantTopic(b.name, 'outcomes'),
-    key,
-    value: JSON.stringify({ id, tenant: b.name, customer: 'c-1', transaction: 't-1', result, happenedAt: at(0) }),
-    timestamp: start + seconds * 1000,
-  })
-  await b.bus.send([party('DE', 0), party('AT', 20), party('FR', 20), party('DE', 0)])
-  await b.bus.send([outcome('o-1', 'declined', 10), outcome('o-1', 'declined', 15), outcome('o-2', 'approved', 20)])
-  await eventually('all', async () => (await progressOf(b, 'parties')) === 4 && (await progressOf(b, 'outcomes')) === 3)
-  const country = async (seconds: number, known: number) => {
-    const [row] = await b.database.query<{ country: string }>(
-      `SELECT country FROM customers WHERE tenant = ? AND customer = ? AND valid_from <= ? AND received <= ?
-       ORDER BY valid_from DESC, position DESC LIMIT 1`,
-      [b.name, 'c-1', start + seconds * 1000, start + known * 1000],
-    )
-    return row?.country
-  }
-  expect([await country(19, 99), await country(20, 99), await country(20, 24), await country(20, 4)]).toEqual(['DE', 'FR', 'DE', undefined])
-  const results = async (known: number) => {
-    const found = await b.database.query<{ result: string }>(
-      'SELECT result FROM outcomes WHERE tenant = ? AND customer = ? AND transaction_id = ? AND known_at <= ? ORDER BY known_at DESC, id DESC',
-      [b.name, 'c-1', 't-1', start + known * 1000],
-    )
-    return found.map((row) => row.result)
-  }
-  expect([await results(9), await results(19), await results(20)]).toEqual([[], ['declined'], ['approved', 'declined']])
 })
 
 test('a dead letter is sent again when its cause is mended, once, and is decided then', async () => {
