@@ -222,7 +222,7 @@ async function day(): Promise<Day> {
           await eventually(`${tenant} decided in spite of it`, () => isDecided(tenant), 150)
           child.kill('SIGTERM')
         }
-        await ended(child)
+        await eventually(`the end of a detector ${c.between}`, () => child.exitCode !== null || child.signalCode !== null, 150)
       }
       mine.ends.push({ signal: child.signalCode, recorded: await isRecorded(tenant) })
       if (n + 1 < c.points.length) await handOver(tenant, groupOf(tenant, n), groupOf(tenant, n + 1))
