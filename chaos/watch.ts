@@ -18,14 +18,13 @@ export async function watchDecisions(bus: Bus, tenant: string, group: string): P
   return { decided, stop: () => consumption.stop() }
 }
 
-/** Milliseconds until all of `ids` are decided; undefined when that takes longer than `patience`. */
-export async function untilDecided(ids: readonly string[], watch: Watch, patience: number): Promise<number | undefined> {
+/** Waits until all of `ids` are decided, at most `patience` milliseconds. `left`: those that are not. */
+export async function untilDecided(ids: readonly string[], watch: Watch, patience: number): Promise<{ took: number; left: string[] }> {
   const began = Date.now()
-  let waiting = ids.filter((id) => !watch.decided.has(id))
-  while (waiting.length > 0) {
-    if (Date.now() - began > patience) return undefined
+  for (let left = [...ids]; ; ) {
+    left = left.filter((id) => !watch.decided.has(id))
+    const took = Date.now() - began
+    if (left.length === 0 || took > patience) return { took, left }
     await new Promise((resolve) => setTimeout(resolve, 50))
-    waiting = waiting.filter((id) => !watch.decided.has(id))
   }
-  return Date.now() - began
 }
