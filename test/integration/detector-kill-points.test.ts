@@ -323,7 +323,9 @@ describe('a batch whose detector', () => {
     expect([signal, recorded]).toEqual([null, true])
     const { tenant } = d.seen.get(c) as Seen
     const texts = d.published.get(tenantTopic(tenant, 'decisions'))?.map(({ value }) => String(value))
-    expect(texts?.filter((text) => text.includes('"id":"fatal"')).length).toBeGreaterThan(1)
+    // Where it lay in a request that had not gone out yet, it goes out once.
+    const least = c.between === 'two requests of one publication' ? 1 : 2
+    expect(texts?.filter((text) => text.includes('"id":"fatal"')).length).toBeGreaterThanOrEqual(least)
   })
 
   test('comes out again as it was decided', () => {
