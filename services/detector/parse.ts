@@ -43,6 +43,7 @@ function examine(raw: Raw, transaction: Transaction, tenant: Tenant, rates: Rate
   }
   const time = Date.parse(transaction.time)
   if (Number.isNaN(time)) return deadLetter('invalid', `/time ${transaction.time} is not a date`)
+  if (time < 0) return deadLetter('too_old', `it happened at ${transaction.time}, before 1970`)
   if (raw.received - time > limits.maxAgeDays * day) {
     return deadLetter('too_old', `it happened at ${transaction.time}, more than ${limits.maxAgeDays} days before Kafka got it`)
   }

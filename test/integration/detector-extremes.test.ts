@@ -51,7 +51,7 @@ const events: Record<Input, (tenant: string) => fc.Arbitrary<object>> = {
   transactions: (tenant) =>
     fc.record(
       {
-        id: fc.oneof({ weight: 9, arbitrary: fc.uuid() }, few()),
+        id: fc.oneof({ weight: 9, arbitrary: fc.nat(5000).map(String) }, few()),
         tenant: fc.constant(tenant),
         kind: fc.constantFrom(...kinds),
         originalId: few(),
@@ -109,9 +109,9 @@ const events: Record<Input, (tenant: string) => fc.Arbitrary<object>> = {
   labels: (tenant) =>
     fc.record(
       {
-        id: few(),
+        id: fc.uuid(),
         tenant: fc.constant(tenant),
-        transaction: few(),
+        transaction: fc.oneof({ weight: 9, arbitrary: fc.nat(5000).map(String) }, few()),
         value: fc.constantFrom(...dispositions),
         source: fc.constantFrom(...labelSources),
         happenedAt: instant,

@@ -162,4 +162,21 @@ describe('the detector where one record or one owner could stop everything', () 
     await eventually('the good one', async () => (await decidedIds(b)).length === 1)
     expect(await rows(b, 'SELECT customer FROM instruments WHERE tenant = ?')).toHaveLength(2)
   })
+
+  test('takes in a label that says it was known before 1970, dead-letters a transaction of then, and goes on', async () => {
+    const b = await bank()
+    await detector(b.config)
+    await b.bus.send([record(transaction(b.name, { id: 'before' }))])
+    await eventually('the first one', async () => (await decidedIds(b)).length === 1)
+    const [happenedAt, knownAt] = [new Date().toISOString(), '0000-01-01T00:00:00Z']
+    const label = { id: 'l', tenant: b.name, transaction: 'before', value: 'fraud', source: 'chargeback', happenedAt, knownAt }
+    await b.bus.send([
+      { topic: tenantTopic(b.name, 'labels'), key: `${b.name}:before`, value: JSON.stringify(label) },
+      { ...record(transaction(b.name, { id: 'ancient', time: '1969-12-31T00:00:00Z' })), timestamp: 1000 },
+    ])
+    await eventually('the label', async () => (await rows(b, 'SELECT id FROM labels WHERE tenant = ?')).length === 1)
+    await b.bus.send([record(transaction(b.name, { id: 'after' }))])
+    await eventually('the next one', async () => (await decidedIds(b)).includes('after'))
+    expect((await deadLetters(b)).map((l) => l.reason)).toEqual(['too_old'])
+  })
 })

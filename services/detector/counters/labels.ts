@@ -59,8 +59,8 @@ type InForce = { id: string; value: string; knownAt: number; day: number }
 const later = (a: { knownAt: number; id: string }, b: { knownAt: number; id: string }) =>
   a.knownAt > b.knownAt || (a.knownAt === b.knownAt && a.id > b.id)
 
-/** Nothing is known before Kafka has it, whatever a label says. */
-const knownFrom = (knownAt: number, received: number) => Math.min(knownAt, received)
+/** Nothing is known before Kafka has it, whatever a label says; and counters begin in 1970. */
+const knownFrom = (knownAt: number, received: number) => Math.max(0, Math.min(knownAt, received))
 
 type Told = { raw: Raw; label: Label }
 
