@@ -1,5 +1,5 @@
 /** The shared counters in Redis beside what TiDB's rows come to. */
-import { stateWords } from '../models/counters.ts'
+import { stateWords } from '../models/fold/counters.ts'
 import { applyEntry, Entries, newEntity, readValue } from '../services/detector/counters/entries.ts'
 import { addRow } from '../services/detector/counters/fill.ts'
 import { effectOf, type LabelMove } from '../services/detector/counters/labels.ts'

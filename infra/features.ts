@@ -1,7 +1,7 @@
 /** `npm run assay -- features`: what the registry of features says, and how a data set's own compare with published ones. */
 import { writeFileSync } from 'node:fs'
 import { Command } from 'commander'
-import { featureSetHash, features } from '../models/features.ts'
+import { featureSetHash, features } from '../models/fold/features.ts'
 import { compareCommand } from './features/command.ts'
 import { documentPath, featuresDocument } from './features/document.ts'
 import { print } from './local.ts'

@@ -8,9 +8,9 @@ import { saveModel } from './artefact.ts'
 import { loadBackend } from './backend.ts'
 import { installBackend } from './backend-install.ts'
 import { cardOf } from './card.ts'
-import { foldStream } from './dataset.ts'
-import { featureNames, featureSetHash } from './features.ts'
-import { train } from './train.ts'
+import { foldStream } from './data/from-simulator.ts'
+import { featureNames, featureSetHash } from './fold/features.ts'
+import { train } from './training/train.ts'
 
 type Options = {
   out: string

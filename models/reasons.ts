@@ -1,6 +1,6 @@
 /** Why a transaction stands out against the customer's own habit, and what is known of where it came from and goes to, in words that a customer could be told. Pure. */
 import type { Reason } from '../services/shared/events.ts'
-import { indexOf } from './features.ts'
+import { indexOf } from './fold/features.ts'
 
 const most = 5
 

@@ -4,7 +4,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { AssayError } from '../services/shared/errors.ts'
 import { type Manifest, type ModelSource, modelFolder, readModel } from './artefact.ts'
 import { type BackendName, loadBackend } from './backend.ts'
-import { featureNames, featureSetHash, width } from './features.ts'
+import { featureNames, featureSetHash, width } from './fold/features.ts'
 
 export type Scorer = {
   manifest: Manifest

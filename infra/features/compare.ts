@@ -3,7 +3,7 @@ import type { ColumnFeature, FeatureProfile } from '../../models/columns/feature
 import { createColumnFold } from '../../models/columns/fold.ts'
 import { type Columns, readColumns } from '../../models/columns/read.ts'
 import { createServingFold } from '../../models/columns/serving.ts'
-import { indexOf, width } from '../../models/features.ts'
+import { indexOf, width } from '../../models/fold/features.ts'
 import type { ReplayMap } from '../replay/map.ts'
 import { approximated, exactOf } from './approximated.ts'
 import { type Published, readPublished } from './published.ts'

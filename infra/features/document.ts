@@ -1,5 +1,5 @@
 /** `docs/features.md` as the registry says it. */
-import { type Entity, type Feature, featureSetHash, features, width } from '../../models/features.ts'
+import { type Entity, type Feature, featureSetHash, features, width } from '../../models/fold/features.ts'
 
 export const documentPath = 'docs/features.md'
 
@@ -40,7 +40,7 @@ export function featuresDocument(): string {
   return [
     '# Features',
     '',
-    `Written by \`npm run assay -- features document\` from \`models/features.ts\`, the one definition from which serving, training and verifying`,
+    `Written by \`npm run assay -- features document\` from \`models/fold/features.ts\`, the one definition from which serving, training and verifying`,
     `take them. ${width} features, set \`${featureSetHash}\`: this hash stands in every model's manifest and in every row, and a model of another set is`,
     'refused.',
     '',

@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import type { PoolConnection } from 'mysql2/promise'
-import { width } from '../../models/features.ts'
+import { width } from '../../models/fold/features.ts'
 import { parseSqlAddress } from '../../services/shared/config.ts'
 import { createDatabase, type Database, ensureDatabase, type Value } from '../../services/shared/database.ts'
 import { migrations } from './migrations.ts'

@@ -1,7 +1,7 @@
 /** What TiDB holds of a few customers, as their decisions came out of it: rows in the order of the log, and what was told beside them. */
-import { declineLag } from '../../models/declines.ts'
-import { horizon } from '../../models/history.ts'
-import type { CustomerFacts } from '../../models/parties.ts'
+import { declineLag } from '../../models/fold/declines.ts'
+import { horizon } from '../../models/fold/history.ts'
+import type { CustomerFacts } from '../../models/fold/parties.ts'
 import { positionOf } from '../../services/detector/batch.ts'
 import type { Database } from '../../services/shared/database.ts'
 

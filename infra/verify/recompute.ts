@@ -1,7 +1,7 @@
 /** One customer's decisions once more: content, features, score and action, each from what came earlier in the log. */
-import { entryOf } from '../../models/entry.ts'
-import { featureSetHash, ownWidth } from '../../models/features.ts'
-import { Profile } from '../../models/profile.ts'
+import { entryOf } from '../../models/fold/entry.ts'
+import { featureSetHash, ownWidth } from '../../models/fold/features.ts'
+import { Profile } from '../../models/fold/profile.ts'
 import { contentHash } from '../../services/detector/content-hash.ts'
 import { actionOf, isSampled } from '../../services/detector/decide.ts'
 import { actions, customerOf, type Transaction } from '../../services/shared/events.ts'

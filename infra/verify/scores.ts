@@ -1,5 +1,5 @@
 /** Recorded vectors through the recorded model on the recorded backend. */
-import { width } from '../../models/features.ts'
+import { width } from '../../models/fold/features.ts'
 import { loadScorer, type Scorer } from '../../models/scorer.ts'
 import { backends } from '../../services/detector/score.ts'
 import { registeredModel } from '../../services/detector/state/model-in-force.ts'

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
 import { AssayError, messageOf } from '../../services/shared/errors.ts'
-import type { Feature, FeatureType } from '../features.ts'
+import type { Feature, FeatureType } from '../fold/features.ts'
 
 type Kind = { type: FeatureType; unit: string; meaning: string }
 

@@ -1,6 +1,6 @@
 /** The fold of a feature profile over columns: for training, and beside features that others published. */
 import { AssayError } from '../../services/shared/errors.ts'
-import { isWeekend, zoneOf } from '../zone.ts'
+import { isWeekend, zoneOf } from '../fold/zone.ts'
 import { type ColumnFeature, type FeatureProfile, featuresOf } from './feature-profile.ts'
 import { type Columns, unitOf } from './read.ts'
 import { Windows } from './windows.ts'

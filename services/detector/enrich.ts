@@ -1,10 +1,10 @@
 /** Second step: resends are told from new transactions, and each new one gets its features as of its own time. */
 
-import { cardBit } from '../../models/counters.ts'
-import { entryOf, hashOf } from '../../models/entry.ts'
-import { ownWidth, width } from '../../models/features.ts'
-import { factsOf } from '../../models/parties.ts'
-import type { Profile } from '../../models/profile.ts'
+import { cardBit } from '../../models/fold/counters.ts'
+import { entryOf, hashOf } from '../../models/fold/entry.ts'
+import { ownWidth, width } from '../../models/fold/features.ts'
+import { factsOf } from '../../models/fold/parties.ts'
+import type { Profile } from '../../models/fold/profile.ts'
 import { maskCardNumbers } from '../shared/card-numbers.ts'
 import type { Database } from '../shared/database.ts'
 import { deadLetter } from '../shared/outcomes.ts'

@@ -1,7 +1,7 @@
 /** The detector: says how risky each transaction is, what to do, and why. */
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { featureSetHash } from '../../models/features.ts'
+import { featureSetHash } from '../../models/fold/features.ts'
 import { createBus } from '../shared/bus.ts'
 import type { Config } from '../shared/config.ts'
 import { createDatabase } from '../shared/database.ts'

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { type Manifest, modelFolder, readModel } from '../../models/artefact.ts'
 import { loadBackend } from '../../models/backend.ts'
 import { cardOf } from '../../models/card.ts'
-import { featureNames, featureSetHash } from '../../models/features.ts'
+import { featureNames, featureSetHash } from '../../models/fold/features.ts'
 
 const directory = 'models/default'
 const manifest = JSON.parse(readFileSync(`${directory}/manifest.json`, 'utf8')) as Manifest

@@ -1,6 +1,6 @@
 /** Counters beside what they should be: rows of transactions in TiDB, and the states that follow from them. */
-import { cardBit, stateWords } from '../../models/counters.ts'
-import { hashOf } from '../../models/entry.ts'
+import { cardBit, stateWords } from '../../models/fold/counters.ts'
+import { hashOf } from '../../models/fold/entry.ts'
 import { applyEntry, newEntity, readValue } from '../../services/detector/counters/entries.ts'
 import { effectOf, type LabelMove } from '../../services/detector/counters/labels.ts'
 import { entitiesOf } from '../../services/detector/counters/names.ts'

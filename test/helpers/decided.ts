@@ -1,5 +1,5 @@
 /** What became of records, as the steps before `record` make it. */
-import { width } from '../../models/features.ts'
+import { width } from '../../models/fold/features.ts'
 import type { Decided } from '../../services/detector/batch.ts'
 import type { Transaction } from '../../services/shared/events.ts'
 

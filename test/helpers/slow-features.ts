@@ -1,8 +1,8 @@
 /** The features once more, slow and obvious, straight from what the registry says: the yardstick for the fold that serves. */
-import { hashOf, latOf, lonOf, packPlace } from '../../models/entry.ts'
-import { featureNames, ownWidth } from '../../models/features.ts'
-import type { CustomerFacts } from '../../models/parties.ts'
-import { distance } from '../../models/places.ts'
+import { hashOf, latOf, lonOf, packPlace } from '../../models/fold/entry.ts'
+import { featureNames, ownWidth } from '../../models/fold/features.ts'
+import type { CustomerFacts } from '../../models/fold/parties.ts'
+import { distance } from '../../models/fold/places.ts'
 import type { Transaction } from '../../services/shared/events.ts'
 
 export type Item = { transaction: Transaction; time: number }

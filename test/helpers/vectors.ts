@@ -1,7 +1,7 @@
 /** Feature vectors as a simulated bank would give them. */
 import { simulate } from '../../infra/simulator/simulate.ts'
-import { foldStream } from '../../models/dataset.ts'
-import { width } from '../../models/features.ts'
+import { foldStream } from '../../models/data/from-simulator.ts'
+import { width } from '../../models/fold/features.ts'
 
 /** `rows` vectors of `width`, the last of a few thousand, so that customers have a history. */
 export function someVectors(rows: number): Float32Array {

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { featureNames } from '../../models/features.ts'
+import { featureNames } from '../../models/fold/features.ts'
 import { openStore, type Store } from '../../services/detector/counters/store.ts'
 import { createDetector } from '../../services/detector/service.ts'
 import { type Label, type Party, tenantTopic, topics } from '../../services/shared/events.ts'

@@ -13,10 +13,10 @@ import { type FeatureProfile, featuresOf, readFeatureProfile } from '../../model
 import { createColumnFold } from '../../models/columns/fold.ts'
 import { readColumns } from '../../models/columns/read.ts'
 import { createServingFold } from '../../models/columns/serving.ts'
-import { addLabel, addTransaction, cardBit, counterFeatures, readCounters, stateWords } from '../../models/counters.ts'
-import { entryOf, hashOf } from '../../models/entry.ts'
-import { indexOf, ownWidth, width } from '../../models/features.ts'
-import { Profile } from '../../models/profile.ts'
+import { addLabel, addTransaction, cardBit, counterFeatures, readCounters, stateWords } from '../../models/fold/counters.ts'
+import { entryOf, hashOf } from '../../models/fold/entry.ts'
+import { indexOf, ownWidth, width } from '../../models/fold/features.ts'
+import { Profile } from '../../models/fold/profile.ts'
 import type { Transaction } from '../../services/shared/events.ts'
 
 const hour = 3_600_000

@@ -10,7 +10,7 @@ import {
   priorWeight,
   readCounters,
   stateWords,
-} from '../../models/counters.ts'
+} from '../../models/fold/counters.ts'
 
 const hour = 3_600_000
 const day = 24 * hour

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { featureNames, featureSetHash, features, indexOf, width } from '../../models/features.ts'
+import { featureNames, featureSetHash, features, indexOf, width } from '../../models/fold/features.ts'
 
 describe('the registry of features', () => {
   it('names each once, with a unit and a meaning', () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { type Manifest, modelFolder, readModel } from '../../models/artefact.ts'
-import { width } from '../../models/features.ts'
+import { width } from '../../models/fold/features.ts'
 import { loadScorer, type Scorer } from '../../models/scorer.ts'
 import { someVectors } from '../helpers/vectors.ts'
 

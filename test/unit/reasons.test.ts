@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { indexOf, width } from '../../models/features.ts'
+import { indexOf, width } from '../../models/fold/features.ts'
 import { reasonsOf } from '../../models/reasons.ts'
 import { someVectors } from '../helpers/vectors.ts'
 

@@ -5,11 +5,11 @@ import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { saveModel } from '../../models/artefact.ts'
 import { loadBackend } from '../../models/backend.ts'
-import type { Dataset } from '../../models/dataset.ts'
-import { featureNames, featureSetHash, indexOf, width } from '../../models/features.ts'
-import { auc, averagePrecision, calibrationError, recallAt } from '../../models/metrics.ts'
+import type { Dataset } from '../../models/data/from-simulator.ts'
+import { auc, averagePrecision, calibrationError, recallAt } from '../../models/evaluation/metrics.ts'
+import { featureNames, featureSetHash, indexOf, width } from '../../models/fold/features.ts'
 import { loadScorer } from '../../models/scorer.ts'
-import { train } from '../../models/train.ts'
+import { train } from '../../models/training/train.ts'
 
 /** Frauds are a fifth of the rows where one of two features is high and the other is not, which no straight line tells. */
 function crossed(rows: number, fraudShare = 0.2): Dataset {

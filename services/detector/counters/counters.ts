@@ -3,7 +3,7 @@
  * add is laid over what the next one reads. What was recorded but not counted, by a crash or because Redis forgot, is found at the next
  * step of its partition, and filled from TiDB.
  */
-import { counterFeatures, entityTypes, readCounters, stateWords } from '../../../models/counters.ts'
+import { counterFeatures, entityTypes, readCounters, stateWords } from '../../../models/fold/counters.ts'
 import { backoff, type Database } from '../../shared/database.ts'
 import { messageOf } from '../../shared/errors.ts'
 import type { Telemetry } from '../../shared/telemetry.ts'

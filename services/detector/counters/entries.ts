@@ -1,5 +1,5 @@
 /** Events on their way to Redis: what a batch adds to each entity, and how that is packed for the script. */
-import { addLabel, addTransactionAt, knowsDaysOf } from '../../../models/counters.ts'
+import { addLabel, addTransactionAt, knowsDaysOf } from '../../../models/fold/counters.ts'
 import type { Place } from '../batch.ts'
 import { positionOf } from '../batch.ts'
 import { chainOf, entitiesOf, type Generation, type Parties, prefixesOf, shardOf } from './names.ts'

@@ -1,7 +1,7 @@
 /** What is recorded in TiDB of a partition, counted in Redis: how a gap is closed, and how a generation is filled. */
 
-import { cardBit } from '../../../models/counters.ts'
-import { hashOf } from '../../../models/entry.ts'
+import { cardBit } from '../../../models/fold/counters.ts'
+import { hashOf } from '../../../models/fold/entry.ts'
 import type { Database } from '../../shared/database.ts'
 import type { Transaction } from '../../shared/events.ts'
 import { type Input, positionOf } from '../batch.ts'

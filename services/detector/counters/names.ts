@@ -1,6 +1,6 @@
 /** What counters are called in Redis. Keys of one shard have its hash tag, so that a script may touch them all on a cluster too. */
-import { type EntityType, namedBy } from '../../../models/counters.ts'
-import { hashOf } from '../../../models/entry.ts'
+import { type EntityType, namedBy } from '../../../models/fold/counters.ts'
+import { hashOf } from '../../../models/fold/entry.ts'
 import type { Transaction } from '../../shared/events.ts'
 import type { Place } from '../batch.ts'
 

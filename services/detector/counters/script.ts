@@ -1,6 +1,6 @@
 /**
  * The script that moves counters in Redis. An entity's value is a list of entries of 5 bytes, one for each event; when the list has grown
- * long it is folded into a state at the value's front, as `addTransaction` and `addLabel` of `models/counters.ts` do it. A test holds the
+ * long it is folded into a state at the value's front, as `addTransaction` and `addLabel` of `models/fold/counters.ts` do it. A test holds the
  * two against each other, byte for byte. Most entities are seen seldom: to append is the cheapest write there is, and their values are short.
  *
  *     value  = [4 zero bytes, then the words of the state, big-endian] entry*
@@ -15,7 +15,7 @@
  * Of the events those at or after the stored position are counted. So a batch that is sent again adds nothing, and one of which a part has
  * been counted adds the rest. Positions fit a double.
  */
-import { rings, span, stateWords } from '../../../models/counters.ts'
+import { rings, span, stateWords } from '../../../models/fold/counters.ts'
 
 export const entryBytes = 5
 export const placeBytes = 8

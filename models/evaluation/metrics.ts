@@ -1,5 +1,5 @@
 /** How good scores are: ranking (AUC, average precision), calibration, and what an alert budget catches. */
-import type { Figures } from './artefact.ts'
+import type { Figures } from '../artefact.ts'
 
 /** Order of the rows by falling score. */
 const byScore = (scores: Float32Array): Uint32Array => Uint32Array.from(scores.keys()).sort((a, b) => scores[b] - scores[a])

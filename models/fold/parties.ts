@@ -1,5 +1,5 @@
 /** What is known of a customer beside the transactions, in versions: each holds from its own time on, the first one before it too. */
-import type { Party } from '../services/shared/events.ts'
+import type { Party } from '../../services/shared/events.ts'
 import { type Zone, zoneOf } from './zone.ts'
 
 /** A version; null where something is unknown. `validFrom` and `opened` are milliseconds since 1970. */

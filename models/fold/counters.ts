@@ -9,7 +9,7 @@
  *     56  .. 121        6 records of 6 days in UTC, likewise
  *     122 .. 199        6 records of 6 days: number, frauds that became known on each day, and genuine ones (both signed)
  */
-import type { Transaction } from '../services/shared/events.ts'
+import type { Transaction } from '../../services/shared/events.ts'
 import type { FeatureType } from './features.ts'
 
 export const stateWords = 200

@@ -1,13 +1,13 @@
 /** Training data: a stream of events through the same fold that serves, as feature vectors with what was known of them in the end. */
-import type { SimulatedEvent } from '../infra/simulator/simulate.ts'
-import { euros } from '../infra/simulator/world.ts'
-import { exponentOf } from '../services/shared/currencies.ts'
-import { customerOf, type Label, type Transaction } from '../services/shared/events.ts'
-import { addLabel, addTransaction, cardBit, counterFeatures, entityTypes, namedBy, readCounters, stateWords } from './counters.ts'
-import { entryOf, hashOf } from './entry.ts'
-import { ownWidth, width } from './features.ts'
-import { factsOf } from './parties.ts'
-import { Profile } from './profile.ts'
+import type { SimulatedEvent } from '../../infra/simulator/simulate.ts'
+import { euros } from '../../infra/simulator/world.ts'
+import { exponentOf } from '../../services/shared/currencies.ts'
+import { customerOf, type Label, type Transaction } from '../../services/shared/events.ts'
+import { addLabel, addTransaction, cardBit, counterFeatures, entityTypes, namedBy, readCounters, stateWords } from '../fold/counters.ts'
+import { entryOf, hashOf } from '../fold/entry.ts'
+import { ownWidth, width } from '../fold/features.ts'
+import { factsOf } from '../fold/parties.ts'
+import { Profile } from '../fold/profile.ts'
 
 export type Dataset = {
   rows: number

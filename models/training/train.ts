@@ -4,11 +4,11 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
-import { AssayError } from '../services/shared/errors.ts'
-import type { Figures } from './artefact.ts'
-import type { Dataset } from './dataset.ts'
-import { width } from './features.ts'
-import { figuresOf } from './metrics.ts'
+import { AssayError } from '../../services/shared/errors.ts'
+import type { Figures } from '../artefact.ts'
+import type { Dataset } from '../data/from-simulator.ts'
+import { figuresOf } from '../evaluation/metrics.ts'
+import { width } from '../fold/features.ts'
 import { createNetwork, encodingOf } from './network.ts'
 
 export type TrainOptions = { seed: number; hidden: number[]; epochs: number; batch: number; rate: number; report: (line: string) => void }

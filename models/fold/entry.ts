@@ -1,5 +1,5 @@
 /** What a customer's history keeps of a transaction: numbers and hashes, so that 100 of them take less than 3 kB. */
-import { channels, type Transaction } from '../services/shared/events.ts'
+import { channels, type Transaction } from '../../services/shared/events.ts'
 
 export type Entry = {
   /** Milliseconds since 1970. */
