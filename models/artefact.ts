@@ -17,7 +17,11 @@ export type Manifest = {
   hidden: number[]
   seed: number
   backend: string
+  /** Who trained it. */
+  by?: string
   data: Record<string, unknown>
+  /** The choices by which it was trained. */
+  training?: Record<string, unknown>
   /** On a later period that had no part in training or in any choice. */
   figures: { network: Figures; logisticRegression: Figures; baseRate: number }
   /** Of model.json and weights.bin. */

@@ -4,6 +4,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { AssayError } from '../services/shared/errors.ts'
 import { type Manifest, type ModelSource, modelFolder, readModel } from './artefact.ts'
 import { type BackendName, loadBackend } from './backend.ts'
+import { type Encoding, encode, encodingIn } from './encoding.ts'
 import { featureNames, featureSetHash, width } from './fold/features.ts'
 
 export type Scorer = {
@@ -15,9 +16,6 @@ export type Scorer = {
 }
 
 type Dense = { kernel: tf.Tensor2D; bias: tf.Tensor1D; activation: string }
-/** A first layer whose every unit looks at one input: unit u is softsign(input[source[u]] * scale[u] + shift[u]). */
-type Encoding = { source: Int32Array; scale: Float32Array; shift: Float32Array }
-
 /** Refuses a model whose features are not those of this version, and names the difference. */
 function checkFeatures(manifest: Manifest, directory: string): void {
   if (manifest.featureSet === featureSetHash) return
@@ -53,36 +51,11 @@ function denseLayers(model: LayersModel, directory: string): Dense[] {
     })
 }
 
-/** The first layer as an encoding, if it is one: as a product of matrices it would cost more than all other layers together. */
+/** The first layer as an encoding, if it is one. */
 function encodingOf({ kernel, bias, activation }: Dense): Encoding | undefined {
-  if (activation !== 'softsign') return undefined
+  if (activation !== 'hardSigmoid') return undefined
   const [inputs, units] = kernel.shape
-  const weights = kernel.dataSync()
-  const source = new Int32Array(units)
-  const scale = new Float32Array(units)
-  for (let u = 0; u < units; u++) {
-    for (let i = 0; i < inputs; i++) {
-      const w = weights[i * units + u]
-      if (w === 0) continue
-      if (scale[u] !== 0) return undefined
-      source[u] = i
-      scale[u] = w
-    }
-  }
-  return { source, scale, shift: bias.dataSync() as Float32Array }
-}
-
-/** The encoded inputs of `rows` vectors. */
-function encode({ source, scale, shift }: Encoding, features: Float32Array, rows: number): Float32Array {
-  const units = source.length
-  const encoded = new Float32Array(rows * units)
-  for (let r = 0, from = 0, to = 0; r < rows; r++, from += width) {
-    for (let u = 0; u < units; u++) {
-      const y = features[from + source[u]] * scale[u] + shift[u]
-      encoded[to++] = y / (1 + Math.abs(y))
-    }
-  }
-  return encoded
+  return encodingIn(inputs, units, kernel.dataSync(), bias.dataSync() as Float32Array)
 }
 
 /** Loads the model of a folder or another source. `warn` hears when the native backend is not there. */
@@ -98,14 +71,17 @@ export async function loadScorer(
   const encoding = encodingOf(dense[0])
   const matrices = encoding ? dense.slice(1) : dense
   const fused = new Set(['relu', 'sigmoid', 'linear'])
+  const encoded = (of: Encoding, features: Float32Array, rows: number) => {
+    const inputs = new Float32Array(rows * of.units)
+    encode(of, features, rows, inputs)
+    return tf.tensor2d(inputs, [rows, of.units])
+  }
   return {
     manifest,
     backend,
     score: (features, rows) =>
       tf.tidy(() => {
-        let x: tf.Tensor2D = encoding
-          ? tf.tensor2d(encode(encoding, features, rows), [rows, encoding.source.length])
-          : tf.tensor2d(features.subarray(0, rows * width), [rows, width])
+        let x: tf.Tensor2D = encoding ? encoded(encoding, features, rows) : tf.tensor2d(features.subarray(0, rows * width), [rows, width])
         for (const { kernel, bias, activation } of matrices) {
           const y = tf.fused.matMul({
             a: x,
@@ -113,7 +89,7 @@ export async function loadScorer(
             bias,
             activation: (fused.has(activation) ? activation : 'linear') as 'linear',
           }) as tf.Tensor2D
-          x = activation === 'softsign' ? tf.div(y, tf.add(tf.abs(y), 1)) : activation === 'tanh' ? tf.tanh(y) : y
+          x = activation === 'tanh' ? tf.tanh(y) : y
         }
         return x.dataSync() as Float32Array
       }),

@@ -43,6 +43,7 @@ export const ReplayMap = Type.Object(
           values: Type.Record(Type.String(), Type.Enum(['fraud', 'genuine', 'inconclusive']), { description: 'Others make no label' }),
           delayDays: Type.Number({ minimum: 0, description: 'How long after the transaction the label was known' }),
           source: Type.Enum(['chargeback', 'analyst', 'customer', 'rule']),
+          kind: Type.Optional(Type.String({ description: 'Column that says what kind of fraud it was: for reports, never a feature' })),
         },
         { additionalProperties: false },
       ),

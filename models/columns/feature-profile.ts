@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
 import { AssayError, messageOf } from '../../services/shared/errors.ts'
-import type { Feature, FeatureType } from '../fold/features.ts'
+import { type Feature, type FeatureType, indexOf, features as registered } from '../fold/features.ts'
 
 type Kind = { type: FeatureType; unit: string; meaning: string }
 
@@ -32,10 +32,26 @@ export const kinds = {
     unit: 'share',
     meaning: 'Part of the transactions of the ENTITY in (t - DELAY - WINDOW, t - DELAY] that were frauds; 0 where there is none',
   },
+  since_first_fraud: {
+    type: 'number',
+    unit: 'days',
+    meaning: 'Since the first fraud of the ENTITY in (t - DELAY - WINDOW, t - DELAY]; DELAY and WINDOW together where there is none',
+  },
+  since_last_fraud: {
+    type: 'number',
+    unit: 'days',
+    meaning: 'Since the last fraud of the ENTITY in (t - DELAY - WINDOW, t - DELAY]; DELAY and WINDOW together where there is none',
+  },
+  genuine_since: {
+    type: 'count',
+    unit: 'transactions',
+    meaning:
+      'Genuine transactions of the ENTITY after the first of its frauds in (t - DELAY - WINDOW, t - DELAY], up to t - DELAY; 0 where there is none',
+  },
 } as const satisfies Record<string, Kind>
 
 const entities = ['customer', 'instrument', 'counterparty', 'device', 'ip'] as const
-const labelKinds = ['labelled_count', 'frauds', 'fraud_share'] as const
+const labelKinds = ['labelled_count', 'frauds', 'fraud_share', 'since_first_fraud', 'since_last_fraud', 'genuine_since'] as const
 const Hour = Type.Integer({ minimum: 0, maximum: 23 })
 const exact = { additionalProperties: false }
 
@@ -45,6 +61,16 @@ const FeatureProfile = Type.Object(
     zone: Type.Optional(Type.String({ description: 'IANA zone of weekends and hours; UTC unless given' })),
     features: Type.Array(
       Type.Union([
+        Type.Object(
+          {
+            kind: Type.Literal('registered'),
+            names: Type.Array(Type.Enum(registered.map((f) => f.name)), {
+              minItems: 1,
+              description: 'Features of docs/features.md, as they serve',
+            }),
+          },
+          exact,
+        ),
         Type.Object({ kind: Type.Literal('weekend'), name: Type.String() }, exact),
         Type.Object({ kind: Type.Literal('hours'), name: Type.String(), from: Hour, to: Hour }, exact),
         Type.Object(
@@ -66,7 +92,9 @@ export type FeatureProfile = Type.Static<typeof FeatureProfile>
 export type LabelKind = (typeof labelKinds)[number]
 
 /** One feature of a profile, with its definition; `window` and `delay` are milliseconds. */
-export type ColumnFeature = Feature & { kind: keyof typeof kinds } & (
+export type ColumnFeature = Feature &
+  (
+    | { kind: 'registered'; index: number }
     | { kind: 'weekend' }
     | { kind: 'hours'; from: number; to: number }
     | { kind: 'count' | 'sum' | 'mean' | LabelKind; entity: (typeof entities)[number]; window: number; delay: number }
@@ -98,6 +126,11 @@ export function readFeatureProfile(path: string): FeatureProfile {
 export function featuresOf(profile: FeatureProfile, labelDelay: number | undefined): ColumnFeature[] {
   const zone = profile.zone ?? 'UTC'
   const features = profile.features.flatMap((asked): ColumnFeature[] => {
+    if (asked.kind === 'registered')
+      return asked.names.map((name) => {
+        const index = indexOf(name)
+        return { ...registered[index], kind: 'registered', index }
+      })
     const { type, unit, meaning } = kinds[asked.kind]
     const basis = { type, unit, since }
     if (asked.kind === 'weekend')

@@ -1,8 +1,10 @@
 /** The fold of a feature profile over columns: for training, and beside features that others published. */
 import { AssayError } from '../../services/shared/errors.ts'
+import { width } from '../fold/features.ts'
 import { isWeekend, zoneOf } from '../fold/zone.ts'
 import { type ColumnFeature, type FeatureProfile, featuresOf } from './feature-profile.ts'
 import { type Columns, unitOf } from './read.ts'
+import { createServingFold } from './serving.ts'
 import { Windows } from './windows.ts'
 
 export type ColumnFold = {
@@ -12,14 +14,18 @@ export type ColumnFold = {
 }
 
 type Windowed = Extract<ColumnFeature, { window: number }>
+const day = 86_400_000
+
 type Write = (at: number, out: Float32Array, start: number) => void
 
 /** Writes one feature out of the windows of its entity, `at` being where they begin. */
-function writer(feature: Windowed, { counts, sums, frauds }: Windows, window: number, place: number, unit: number): Write {
+function writer(feature: Windowed, windows: Windows, window: number, place: number, unit: number): Write {
+  const { counts, sums, frauds } = windows
+  const days = (feature.window + feature.delay) / day
   const put =
-    (value: (at: number) => number): Write =>
+    (value: (at: number) => number, none = 0): Write =>
     (at, out, start) => {
-      out[start + place] = at < 0 ? 0 : value(at + window)
+      out[start + place] = at < 0 ? none : value(at + window)
     }
   switch (feature.kind) {
     case 'count':
@@ -33,6 +39,12 @@ function writer(feature: Windowed, { counts, sums, frauds }: Windows, window: nu
       return put((at) => frauds[at])
     case 'fraud_share':
       return put((at) => (counts[at] === 0 ? 0 : frauds[at] / counts[at]))
+    case 'since_first_fraud':
+      return put((at) => (frauds[at] === 0 ? days : windows.sinceFirstFraud(at) / day), days)
+    case 'since_last_fraud':
+      return put((at) => (frauds[at] === 0 ? days : windows.sinceLastFraud(at) / day), days)
+    case 'genuine_since':
+      return put((at) => (frauds[at] === 0 ? 0 : windows.genuineSince(at)))
   }
 }
 
@@ -58,9 +70,11 @@ export function createColumnFold(columns: Columns, profile: FeatureProfile): Col
   const features = featuresOf(profile, columns.labelDelay)
   const zone = zoneOf(profile.zone ?? 'UTC')
   const groups = new Map<string, { feature: Windowed; place: number }[]>()
+  const picked: { place: number; index: number }[] = []
   const local: ((weekHour: number, out: Float32Array, start: number) => void)[] = []
   features.forEach((feature, place) => {
-    if (feature.kind === 'weekend')
+    if (feature.kind === 'registered') picked.push({ place, index: feature.index })
+    else if (feature.kind === 'weekend')
       local.push((weekHour, out, start) => {
         out[start + place] = isWeekend(weekHour) ? 1 : 0
       })
@@ -76,12 +90,16 @@ export function createColumnFold(columns: Columns, profile: FeatureProfile): Col
       groups.set(key, [...(groups.get(key) ?? []), { feature, place }])
     }
   })
+  const serving = picked.length > 0 ? createServingFold(columns) : undefined
+  const served = new Float32Array(width)
   const folds = [...groups.values()].map((members) => groupFold(columns, members))
   return {
     features,
     fold(row, out, start) {
       const weekHour = local.length === 0 ? 0 : zone.weekHour(columns.times[row])
       for (let i = 0; i < local.length; i++) local[i](weekHour, out, start)
+      serving?.(row, served, 0)
+      for (let i = 0; i < picked.length; i++) out[start + picked[i].place] = served[picked[i].index]
       for (let i = 0; i < folds.length; i++) folds[i](row, out, start)
     },
   }

@@ -30,6 +30,10 @@ export type Columns = {
   currency: string
   /** 1 where the label says fraud. */
   frauds: Uint8Array
+  /** Rows whose label is inconclusive. */
+  inconclusive: number[]
+  /** What kind of fraud a row is, where the map says so: for reports only. */
+  fraudKinds: TextColumn | undefined
   /** Milliseconds after its transaction at which a label is known; undefined without labels. */
   labelDelay: number | undefined
   texts: Map<TextField, TextColumn>
@@ -214,19 +218,41 @@ function amountColumn(source: Source, current: Current, to: Columns): Column {
   }
 }
 
-/** Whether the label of a row says fraud; never without labels in the map. */
-function fraudColumn({ label }: ReplayMap, current: Current, to: Columns): Column {
+/** What the label of a row says; nothing without labels in the map. */
+function labelColumn({ label }: ReplayMap, current: Current, to: Columns): Column {
   const frauds = new Grow((n) => new Uint8Array(n))
-  const fraud = label
+  const said = label
     ? remember({ column: label.column }, current, () => {
-        const said = current.row(label.column)?.trim() ?? ''
-        return Object.hasOwn(label.values, said) && label.values[said] === 'fraud' ? 1 : 0
+        const text = current.row(label.column)?.trim() ?? ''
+        return Object.hasOwn(label.values, text) ? label.values[text] : undefined
       })
-    : () => 0
+    : () => undefined
   return {
-    push: (line) => frauds.push(fraud(line)),
+    push(line) {
+      const value = said(line)
+      if (value === 'inconclusive') to.inconclusive.push(frauds.length)
+      frauds.push(value === 'fraud' ? 1 : 0)
+    },
     finish: () => {
       to.frauds = frauds.values
+    },
+  }
+}
+
+function fraudKindColumn(column: string, current: Current, to: Columns): Column {
+  const codes = new Grow((n) => new Int32Array(n))
+  const codeOf = new Map<string, number>()
+  const code = remember({ column }, current, () => {
+    const text = current.row(column)?.trim() ?? ''
+    if (text === '') return -1
+    const known = codeOf.get(text) ?? codeOf.size
+    codeOf.set(text, known)
+    return known
+  })
+  return {
+    push: (line) => codes.push(code(line)),
+    finish: () => {
+      to.fraudKinds = { codes: codes.values, values: [...codeOf.keys()] }
     },
   }
 }
@@ -247,7 +273,12 @@ export async function readColumns(path: string, map: ReplayMap, progress: (rows:
   const { transaction: sources, label } = map
   checkColumns(sources)
   const fields = ['id', 'time', 'amount', 'place.lat', 'place.lon', ...textFields].filter((field) => sources[field])
-  const needed = [...new Set([...fields.flatMap((field) => columnsOfSource(sources[field])), ...(label ? [label.column] : [])])]
+  const needed = [
+    ...new Set([
+      ...fields.flatMap((field) => columnsOfSource(sources[field])),
+      ...(label ? [label.column, ...(label.kind ? [label.kind] : [])] : []),
+    ]),
+  ]
   const none = new Float64Array(0)
   const columns: Columns = {
     rows: 0,
@@ -255,6 +286,8 @@ export async function readColumns(path: string, map: ReplayMap, progress: (rows:
     amounts: none,
     currency: String(sources.currency.constant),
     frauds: new Uint8Array(0),
+    inconclusive: [],
+    fraudKinds: undefined,
     labelDelay: label && label.delayDays * day,
     texts: new Map(),
     lat: undefined,
@@ -267,7 +300,8 @@ export async function readColumns(path: string, map: ReplayMap, progress: (rows:
     parts.push(idColumn(sources.id, current, columns))
     parts.push(timeColumn(sources.time, current, columns))
     parts.push(amountColumn(sources.amount, current, columns))
-    parts.push(fraudColumn(map, current, columns))
+    parts.push(labelColumn(map, current, columns))
+    if (label?.kind) parts.push(fraudKindColumn(label.kind, current, columns))
     for (const field of textFields) if (sources[field]) parts.push(textColumn(field, sources[field], current, columns))
     for (const field of ['lat', 'lon'] as const)
       if (sources[`place.${field}`]) parts.push(numberColumn(field, sources[`place.${field}`], current, columns))

@@ -19,6 +19,14 @@ export class Windows {
   readonly #waiting: Int32Array
   /** For each entity and window the first row within, and what is within. */
   readonly #first: Int32Array
+  /** Likewise the first fraud within; -1 where there is none. */
+  readonly #firstFraud: Int32Array
+  /** For each entity its last fraud and how many genuine rows it had up to now, and for each fraud how many it had by then. */
+  readonly #lastFraud: Int32Array
+  readonly #genuine: Int32Array
+  readonly #genuineBy = new Map<number, number>()
+  /** The time of the row that was taken last. */
+  #now = 0
   readonly counts: Int32Array
   readonly frauds: Int32Array
   readonly sums: Float64Array
@@ -34,8 +42,11 @@ export class Windows {
     this.#next = new Int32Array(columns.rows).fill(-1)
     this.#last = new Int32Array(values.length).fill(-1)
     this.#waiting = new Int32Array(values.length).fill(-1)
+    this.#lastFraud = new Int32Array(values.length).fill(-1)
+    this.#genuine = new Int32Array(values.length)
     const places = values.length * windows.length
     this.#first = new Int32Array(places).fill(-1)
+    this.#firstFraud = new Int32Array(places).fill(-1)
     this.counts = new Int32Array(places)
     this.frauds = new Int32Array(places)
     this.sums = new Float64Array(places)
@@ -52,7 +63,8 @@ export class Windows {
     if (last >= 0) this.#next[last] = row
     this.#last[entity] = row
     if (this.#waiting[entity] < 0) this.#waiting[entity] = row
-    const until = this.#times[row] - this.#delay
+    this.#now = this.#times[row]
+    const until = this.#now - this.#delay
     const start = entity * this.#windows.length
     this.#enter(entity, start, until)
     this.#leave(start, until)
@@ -62,11 +74,17 @@ export class Windows {
   #enter(entity: number, start: number, until: number): void {
     let row = this.#waiting[entity]
     while (row >= 0 && this.#times[row] <= until) {
+      const fraud = this.#frauds[row] === 1
+      if (fraud) {
+        this.#lastFraud[entity] = row
+        this.#genuineBy.set(row, this.#genuine[entity])
+      } else this.#genuine[entity]++
       for (let at = start; at < start + this.#windows.length; at++) {
         if (this.#first[at] < 0) this.#first[at] = row
         this.counts[at]++
         this.sums[at] += this.#amounts[row]
         this.frauds[at] += this.#frauds[row]
+        if (fraud && this.#firstFraud[at] < 0) this.#firstFraud[at] = row
       }
       row = this.#next[row]
     }
@@ -85,6 +103,27 @@ export class Windows {
         row = this.#next[row]
       }
       this.#first[at] = row
+      let fraud = this.#firstFraud[at]
+      if (fraud < 0 || this.#times[fraud] > from) continue
+      if (this.frauds[at] > 0) for (fraud = row; this.#frauds[fraud] !== 1; ) fraud = this.#next[fraud]
+      this.#firstFraud[at] = this.frauds[at] > 0 ? fraud : -1
     }
+  }
+
+  /** Milliseconds since the first and the last fraud of a window that holds one. */
+  sinceFirstFraud(at: number): number {
+    return this.#now - this.#times[this.#firstFraud[at]]
+  }
+  sinceLastFraud(at: number): number {
+    return this.#now - this.#times[this.#lastFraud[this.#entityAt(at)]]
+  }
+
+  /** Genuine rows since the first fraud of a window that holds one. */
+  genuineSince(at: number): number {
+    return this.#genuine[this.#entityAt(at)] - (this.#genuineBy.get(this.#firstFraud[at]) as number)
+  }
+
+  #entityAt(at: number): number {
+    return Math.floor(at / this.#windows.length)
   }
 }

@@ -1,24 +1,16 @@
-/** Training data: a stream of events through the same fold that serves, as feature vectors with what was known of them in the end. */
+/** A data set from a simulated bank: its stream of events through the same fold that serves. */
 import type { SimulatedEvent } from '../../infra/simulator/simulate.ts'
 import { euros } from '../../infra/simulator/world.ts'
 import { exponentOf } from '../../services/shared/currencies.ts'
 import { customerOf, type Label, type Transaction } from '../../services/shared/events.ts'
 import { addLabel, addTransaction, cardBit, counterFeatures, entityTypes, namedBy, readCounters, stateWords } from '../fold/counters.ts'
 import { entryOf, hashOf } from '../fold/entry.ts'
-import { ownWidth, width } from '../fold/features.ts'
+import { featureNames, featureSetHash, ownWidth, width } from '../fold/features.ts'
 import { factsOf } from '../fold/parties.ts'
 import { Profile } from '../fold/profile.ts'
-
-export type Dataset = {
-  rows: number
-  /** `width` float32 a row, in order of arrival. */
-  features: Float32Array
-  times: Float64Array
-  /** 1 where a label said fraud by the end of the stream. */
-  labels: Uint8Array
-  /** 1 where it truly was fraud, which only a simulation knows. */
-  truth: Uint8Array
-}
+import { type Dataset, fraud, genuine, labelLog, type Segment, sources, unknown } from './dataset.ts'
+import { MatrixWriter } from './matrix.ts'
+import { amountBands, newCards } from './segments.ts'
 
 const base = (t: Transaction): number => Math.round(t.amount * euros[t.currency] * 10 ** (exponentOf('EUR') - exponentOf(t.currency)))
 
@@ -45,12 +37,51 @@ class Entities {
   }
 }
 
-/** Folds a stream of at most `most` transactions. Each row sees only what came before it; resends are passed over. */
-export function foldStream(events: Iterable<SimulatedEvent>, most: number, progress: (rows: number) => void = () => undefined): Dataset {
-  const features = new Float32Array(most * width)
+/** Labels of a simulated bank come later than this in one case of ten; a training waits no longer. */
+const maturity = 15 * 86_400_000
+
+/** Values by their numbers, as they come. */
+class Codes {
+  readonly values: string[] = []
+  readonly #known = new Map<string, number>()
+  readonly codes: Int32Array
+
+  constructor(most: number) {
+    this.codes = new Int32Array(most)
+  }
+
+  set(row: number, value: string | undefined): void {
+    this.codes[row] = value === undefined ? -1 : this.#codeOf(value)
+  }
+
+  #codeOf(value: string): number {
+    const code = this.#known.get(value) ?? this.values.push(value) - 1
+    this.#known.set(value, code)
+    return code
+  }
+
+  segment(name: string, rows: number): Segment {
+    return { name, values: this.values, codes: this.codes.subarray(0, rows) }
+  }
+}
+
+/**
+ * Folds a stream of at most `most` transactions. Each row sees only what came before it; resends are passed over. `description` is for the
+ * manifest, `progress` is called now and then with the rows so far.
+ */
+export function foldStream(
+  events: Iterable<SimulatedEvent>,
+  most: number,
+  description: Record<string, unknown> = {},
+  progress: (rows: number) => void = () => undefined,
+): Dataset {
+  const writer = new MatrixWriter(width)
   const times = new Float64Array(most)
-  const labels = new Uint8Array(most)
+  const amounts = new Float64Array(most)
   const truth = new Uint8Array(most)
+  const cards = new Codes(most)
+  const [channels, countries, kinds] = [new Codes(most), new Codes(most), new Codes(most)]
+  const labels: Parameters<typeof labelLog>[0] = []
   const rowOf = new Map<string, number>()
   const profiles = new Map<string, Profile>()
   const entities = new Entities()
@@ -73,7 +104,8 @@ export function foldStream(events: Iterable<SimulatedEvent>, most: number, progr
   const takeLabel = (label: Label) => {
     const row = rowOf.get(label.transaction)
     if (row === undefined) return
-    if (label.value !== 'inconclusive') labels[row] = label.value === 'fraud' ? 1 : 0
+    const value = { genuine, fraud, inconclusive: unknown }[label.value]
+    labels.push({ row, knownAt: Date.parse(label.knownAt), value, source: sources.indexOf(label.source) })
     const before = labelled.get(row)
     if (before && Date.parse(before.knownAt) > Date.parse(label.knownAt)) return
     if (before) count(row, before, -1)
@@ -84,16 +116,24 @@ export function foldStream(events: Iterable<SimulatedEvent>, most: number, progr
     const time = Date.parse(event.time)
     const entry = entryOf(event, base(event), time)
     const profile = profileOf(customerOf(event))
-    profile.fold(entry, features, row * width)
+    const { out, start } = writer.row
+    profile.fold(entry, out, start)
     profile.insert(entry)
     const card = cardBit(hashOf(event.instrument))
     entities.placesOf(event).forEach((place, i) => {
       placesOf[row * entityTypes.length + i] = place
+      const at = start + ownWidth + i * counterFeatures.length
+      out.fill(0, at, at + counterFeatures.length)
       if (place < 0) return
-      readCounters(entities.stateAt(place), time, features, row * width + ownWidth + i * counterFeatures.length)
+      readCounters(entities.stateAt(place), time, out, at)
       addTransaction(entities.stateAt(place), time, card)
     })
+    writer.next()
     times[row] = time
+    amounts[row] = base(event)
+    cards.set(row, customerOf(event))
+    channels.set(row, event.channel)
+    countries.set(row, event.country)
     rowOf.set(event.id, row)
   }
   let rows = 0
@@ -106,15 +146,31 @@ export function foldStream(events: Iterable<SimulatedEvent>, most: number, progr
     } else if (!e.resend && rows < most) {
       takeTransaction(e.event, rows)
       truth[rows] = e.fraud ? 1 : 0
+      kinds.set(rows, e.fraud)
       rows++
       if (rows % 20_000 === 0) progress(rows)
     }
   }
+  const ordered = times.subarray(0, rows)
   return {
+    description,
+    features: featureNames,
+    featureSet: featureSetHash,
+    matrix: writer.finish(),
     rows,
-    features: features.subarray(0, rows * width),
-    times: times.subarray(0, rows),
-    labels: labels.subarray(0, rows),
+    times: ordered,
+    labels: labelLog(labels),
+    maturity,
+    weights: new Float32Array(rows).fill(1),
+    amounts: amounts.subarray(0, rows),
+    cards: cards.codes.subarray(0, rows),
+    segments: [
+      channels.segment('channel', rows),
+      countries.segment('country', rows),
+      kinds.segment('kind of fraud', rows),
+      amountBands(amounts.subarray(0, rows), 'EUR'),
+      newCards(ordered, cards.codes),
+    ],
     truth: truth.subarray(0, rows),
   }
 }

@@ -1,55 +1,56 @@
-/**
- * The network: every feature is seen through three soft steps whose places come from the training data (a fixed dense layer with
- * softsign), then two hidden layers and one probability. Layers that plain TensorFlow.js loads, and nothing else.
- */
+/** The network as layers that plain TensorFlow.js loads: the encoding, and perceptrons side by side whose logits are averaged. */
 import * as tf from '@tensorflow/tfjs-core'
-import { initializers, type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers'
+import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers'
+import type { Encoding } from '../encoding.ts'
+import type { Shape } from './perceptron.ts'
 
-export type Encoding = { centres: Float32Array; scales: Float32Array; steps: number }
-
-const shares = [0.5, 0.9, 0.99]
-
-/** Places and widths of the steps of each feature, from at most 50,000 rows of training data. */
-export function encodingOf(features: Float32Array, rows: number, width: number): Encoding {
-  const steps = shares.length
-  const centres = new Float32Array(width * steps)
-  const scales = new Float32Array(width * steps)
-  const every = Math.max(1, Math.floor(rows / 50_000))
-  for (let f = 0; f < width; f++) {
-    const values: number[] = []
-    for (let r = 0; r < rows; r += every) values.push(features[r * width + f])
-    values.sort((a, b) => a - b)
-    const at = (q: number) => values[Math.min(values.length - 1, Math.floor(q * values.length))]
-    const range = at(0.999) - at(0.001)
-    shares.forEach((share, s) => {
-      centres[f * steps + s] = at(share)
-      const near = at(Math.min(0.999, share + 0.08)) - at(Math.max(0.001, share - 0.25))
-      scales[f * steps + s] = near > 0 ? near : range > 0 ? range : 1
-    })
-  }
-  return { centres, scales, steps }
+/** Kernels side by side: each reads the inputs that `shared` says all have, or those of its own. */
+function joined(members: readonly Float32Array[], shape: Shape, layer: number): { kernel: tf.Tensor; bias: tf.Tensor } {
+  const { inputs, units, kernel, bias } = shape.layers[layer]
+  const last = layer === shape.layers.length - 1
+  const shared = layer === 0
+  const n = members.length
+  const rows = shared ? inputs : n * inputs
+  const columns = last ? 1 : n * units
+  const weight = last ? 1 / n : 1
+  const joint = new Float32Array(rows * columns)
+  const biases = new Float32Array(columns)
+  members.forEach((parameters, m) => {
+    const down = shared ? 0 : m * inputs
+    const right = last ? 0 : m * units
+    for (let i = 0; i < inputs; i++)
+      for (let u = 0; u < units; u++) joint[(down + i) * columns + right + u] += weight * parameters[kernel + i * units + u]
+    for (let u = 0; u < units; u++) biases[right + u] += weight * parameters[bias + u]
+  })
+  return { kernel: tf.tensor2d(joint, [rows, columns]), bias: tf.tensor1d(biases) }
 }
 
-const he = (seed: number) => initializers.heNormal({ seed })
+function encodingKernel({ width, units, source, scale }: Encoding): tf.Tensor {
+  const kernel = new Float32Array(width * units)
+  for (let u = 0; u < units; u++) kernel[source[u] * units + u] = scale[u]
+  return tf.tensor2d(kernel, [width, units])
+}
 
-/** Builds it with an encoding and hidden layers of these sizes; none makes a logistic regression on the encoded features. */
-export function createNetwork(width: number, encoding: Encoding, hidden: readonly number[], seed: number): LayersModel {
-  const encoded = width * encoding.steps
-  const kernel = new Float32Array(width * encoded)
-  const bias = new Float32Array(encoded)
-  for (let f = 0; f < width; f++) {
-    for (let s = 0; s < encoding.steps; s++) {
-      const j = f * encoding.steps + s
-      kernel[f * encoded + j] = 1 / encoding.scales[j]
-      bias[j] = -encoding.centres[j] / encoding.scales[j]
-    }
-  }
+/** Members are the parameters of perceptrons of one shape; one and more. */
+export function networkOf(encoding: Encoding, shape: Shape, members: readonly Float32Array[]): LayersModel {
   const model = sequential()
-  model.add(layers.dense({ name: 'encode', units: encoded, activation: 'softsign', inputShape: [width], trainable: false }))
-  hidden.forEach((units, i) => {
-    model.add(layers.dense({ name: `hidden_${i + 1}`, units, activation: 'relu', kernelInitializer: he(seed + i) }))
+  const n = members.length
+  model.add(
+    layers.dense({ name: 'encode', units: encoding.units, activation: 'hardSigmoid', inputShape: [encoding.width], trainable: false }),
+  )
+  shape.layers.forEach(({ units }, l) => {
+    const last = l === shape.layers.length - 1
+    model.add(
+      layers.dense({ name: last ? 'probability' : `hidden_${l + 1}`, units: last ? 1 : n * units, activation: last ? 'sigmoid' : 'relu' }),
+    )
   })
-  model.add(layers.dense({ name: 'probability', units: 1, activation: 'sigmoid', kernelInitializer: he(seed + 97) }))
-  tf.tidy(() => model.layers[0].setWeights([tf.tensor2d(kernel, [width, encoded]), tf.tensor1d(bias)]))
+  const weights = [
+    { kernel: encodingKernel(encoding), bias: tf.tensor1d(encoding.shift) },
+    ...shape.layers.map((_, l) => joined(members, shape, l)),
+  ]
+  model.layers.forEach((layer, l) => {
+    layer.setWeights([weights[l].kernel, weights[l].bias])
+  })
+  for (const { kernel, bias } of weights) tf.dispose([kernel, bias])
   return model
 }

@@ -15,6 +15,8 @@ export function someVectors(rows: number): Float32Array {
     start: Date.UTC(2025, 0, 6),
     resends: 0,
   })
-  const { features, rows: made } = foldStream(stream, all)
-  return features.slice((made - rows) * width, made * width)
+  const { matrix } = foldStream(stream, all)
+  const vectors = new Float32Array(rows * width)
+  matrix.read(matrix.rows - rows, matrix.rows, vectors)
+  return vectors
 }

@@ -185,6 +185,46 @@ describe('a profile over columns', () => {
   })
 })
 
+it('the run of frauds of a merchant, as it became known, is what slow and obvious counting finds, beside features that serve', async () => {
+  const rows = rowsOf(1500)
+  const columns = await readColumns(folder({ 't.csv': csvOf(rows) })('t.csv'), handbookMap)
+  const of = 'counterparty'
+  const windows = ['3d', '28d']
+  const profile: FeatureProfile = {
+    features: [
+      { kind: 'since_first_fraud', name: 'first_{window}', of, windows },
+      { kind: 'since_last_fraud', name: 'last_{window}', of, windows },
+      { kind: 'genuine_since', name: 'genuine_{window}', of, windows },
+      { kind: 'registered', names: ['amount', 'counterparty_count_24h'] },
+    ],
+  }
+  const { fold, features } = createColumnFold(columns, profile)
+  expect(features.map((f) => f.name)).toEqual([
+    ...['first', 'last', 'genuine'].flatMap((name) => windows.map((w) => `${name}_${w}`)),
+    'amount',
+    'counterparty_count_24h',
+  ])
+  const serving = createServingFold(columns)
+  const out = new Float32Array(features.length)
+  const served = new Float32Array(width)
+  let runs = 0
+  for (const row of rows) {
+    fold(row.id, out, 0)
+    serving(row.id, served, 0)
+    const known = rows.filter((r) => r.terminal === row.terminal && r.time <= row.time - 7 * day)
+    const expected = [3, 28].map((days) => {
+      const frauds = known.filter((r) => r.fraud === 1 && r.time > row.time - (7 + days) * day)
+      if (frauds.length === 0) return [7 + days, 7 + days, 0]
+      runs++
+      const [first, last] = [frauds[0], frauds[frauds.length - 1]]
+      return [(row.time - first.time) / day, (row.time - last.time) / day, known.filter((r) => r.id > first.id && r.fraud === 0).length]
+    })
+    expect([...out.subarray(0, 6)]).toEqual([0, 1, 2].flatMap((k) => expected.map((e) => Math.fround(e[k]))))
+    expect([...out.subarray(6)]).toEqual([served[indexOf('amount')], served[indexOf('counterparty_count_24h')]])
+  }
+  expect(runs).toBeGreaterThan(500)
+})
+
 it('the features that serve come out of columns as they come out of transactions, with labels as they became known', async () => {
   const rows = rowsOf(800)
   const columns = await readColumns(folder({ 't.csv': csvOf(rows) })('t.csv'), handbookMap)

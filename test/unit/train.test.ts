@@ -5,15 +5,20 @@ import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { saveModel } from '../../models/artefact.ts'
 import { loadBackend } from '../../models/backend.ts'
-import type { Dataset } from '../../models/data/from-simulator.ts'
+import { type Dataset, fraud, labelLog } from '../../models/data/dataset.ts'
+import { MatrixWriter } from '../../models/data/matrix.ts'
 import { auc, averagePrecision, calibrationError, recallAt } from '../../models/evaluation/metrics.ts'
 import { featureNames, featureSetHash, indexOf, width } from '../../models/fold/features.ts'
 import { loadScorer } from '../../models/scorer.ts'
-import { train } from '../../models/training/train.ts'
+import { configOf } from '../../models/training/config.ts'
+import { distinctOf, knotsOf } from '../../models/training/knots.ts'
+import { trainModel } from '../../models/training/train-model.ts'
+
+const day = 86_400_000
 
 /** Frauds are a fifth of the rows where one of two features is high and the other is not, which no straight line tells. */
 function crossed(rows: number, fraudShare = 0.2): Dataset {
-  const features = new Float32Array(rows * width)
+  const writer = new MatrixWriter(width)
   const truth = new Uint8Array(rows)
   let state = 5
   const random = () => {
@@ -22,52 +27,124 @@ function crossed(rows: number, fraudShare = 0.2): Dataset {
   }
   for (let r = 0; r < rows; r++) {
     const [a, b] = [random(), random()]
-    features[r * width + indexOf('amount')] = a * 10_000
-    features[r * width + indexOf('speed')] = b * 500
+    const vector = new Float32Array(width)
+    vector[indexOf('amount')] = a * 10_000
+    vector[indexOf('speed')] = b * 500
+    writer.push(vector)
     truth[r] = a > 0.5 !== b > 0.5 && random() < fraudShare ? 1 : 0
   }
-  return { rows, features, times: Float64Array.from({ length: rows }, (_, i) => 1.7e12 + i * 1000), labels: truth, truth }
+  const times = Float64Array.from({ length: rows }, (_, i) => 1.7e12 + (i / rows) * 60 * day)
+  const frauds = [...truth.keys()].filter((row) => truth[row] === 1)
+  return {
+    description: { source: 'test' },
+    features: featureNames,
+    featureSet: featureSetHash,
+    matrix: writer.finish(),
+    rows,
+    times,
+    labels: labelLog(frauds.map((row) => ({ row, knownAt: times[row] + 5 * day, value: fraud, source: 3 }))),
+    maturity: 5 * day,
+    weights: new Float32Array(rows).fill(1),
+    amounts: new Float64Array(rows).fill(1000),
+    cards: Int32Array.from({ length: rows }, (_, i) => i % 100),
+    segments: [],
+  }
 }
 
-const options = { seed: 3, hidden: [16], epochs: 6, batch: 256, rate: 0.02, report: () => undefined }
+const config = configOf({ seed: 3, hidden: [16], epochs: 6, batch: 256, rate: 0.02, dropout: 0, smoothing: 0.9 })
+const options = { name: 'test', backend: 'wasm', report: () => undefined }
+const folder = () => {
+  const directory = mkdtempSync(join(tmpdir(), 'assay-train-'))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  return directory
+}
 
 beforeAll(async () => {
   await loadBackend('wasm')
 })
 
 describe('training', () => {
-  it('finds what a logistic regression cannot, with scores that are probabilities, and leaves no tensor but the model', () => {
+  it('finds what a logistic regression cannot, with scores that are probabilities, and leaves no tensor but the model', async () => {
     const before = tf.memory().numTensors
-    const { model, figures } = train(crossed(12_000), options)
-    expect(figures.network.auc).toBeGreaterThan(figures.logisticRegression.auc + 0.1)
-    expect(figures.network.meanOverBase).toBeGreaterThan(0.75)
-    expect(figures.network.meanOverBase).toBeLessThan(1.3)
+    const { model, manifest } = await trainModel(crossed(12_000), config, options)
+    const { network, logisticRegression } = manifest.figures
+    expect(network.auc).toBeGreaterThan(logisticRegression.auc + 0.1)
+    expect(network.meanOverBase).toBeGreaterThan(0.75)
+    expect(network.meanOverBase).toBeLessThan(1.3)
     model.dispose()
     expect(tf.memory().numTensors - before).toBeLessThanOrEqual(0)
   })
 
-  it('gives the same scores from the same seed, from memory and from disk', async () => {
-    const data = crossed(6000)
-    const directory = mkdtempSync(join(tmpdir(), 'assay-train-'))
-    onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
-    const short = { ...options, epochs: 2 }
-    const made = [train(data, short), train(data, short)]
-    const scores = made.map(({ model }) =>
-      tf.tidy(() => [...(model.predictOnBatch(tf.tensor2d(data.features.subarray(0, 50 * width), [50, width])) as tf.Tensor).dataSync()]),
-    )
-    expect(scores[1]).toEqual(scores[0])
-    const about = { name: 'test', createdAt: '2026-01-01T00:00:00Z', features: [...featureNames], featureSet: featureSetHash }
-    await saveModel(directory, made[0].model, { ...about, hidden: [16], seed: 3, backend: 'wasm', data: {}, figures: made[0].figures })
+  it('gives the same scores from the same seed, in training, from memory and from disk, with several members too', async () => {
+    const data = crossed(8000)
+    const directory = folder()
+    const short = { ...config, epochs: 2, members: 2, hidden: [16, 8] }
+    const [one, two] = [await trainModel(data, short, options), await trainModel(data, short, options)]
+    expect(two.scores.network).toEqual(one.scores.network)
+    const rows = one.periods.test.rows.subarray(0, 50)
+    const vectors = new Float32Array(50 * width)
+    data.matrix.gather(rows, vectors)
+    const layers = tf.tidy(() => [...(one.model.predictOnBatch(tf.tensor2d(vectors, [50, width])) as tf.Tensor).dataSync()])
+    await saveModel(directory, one.model, one.manifest)
     const scorer = await loadScorer(directory, { backend: 'wasm' })
-    scorer.score(data.features, 50).forEach((s, i) => {
-      expect(Math.abs(s - scores[0][i])).toBeLessThan(1e-6)
+    scorer.score(vectors, 50).forEach((s, i) => {
+      expect(Math.abs(s - layers[i])).toBeLessThan(1e-6)
+      expect(Math.abs(s - one.scores.network[i])).toBeLessThan(1e-6)
     })
     scorer.stop()
-    for (const { model } of made) model.dispose()
+    for (const { model } of [one, two]) model.dispose()
   })
 
-  it('refuses to learn from too few frauds, and says how many it needs', () => {
-    expect(() => train(crossed(2000, 0.01), options)).toThrow(/has \d+ known frauds; at least 50 are needed/)
+  it('goes on from its checkpoint after it was broken off, and ends as if it had not been', async () => {
+    const data = crossed(8000)
+    const checkpoint = join(folder(), 'progress')
+    const whole = await trainModel(data, config, options)
+    const stop = new AbortController()
+    const lines: string[] = []
+    const report = (line: string) => {
+      lines.push(line)
+      if (line.startsWith('network: epoch 3')) stop.abort(new Error('broken off'))
+    }
+    await expect(trainModel(data, config, { ...options, checkpoint, signal: stop.signal, report })).rejects.toThrow('broken off')
+    const rest: string[] = []
+    const resumed = await trainModel(data, config, { ...options, checkpoint, report: (line) => rest.push(line) })
+    expect(rest.filter((line) => line.startsWith('network: epoch')).length).toBeLessThan(config.epochs)
+    expect(resumed.scores.network).toEqual(whole.scores.network)
+    for (const { model } of [whole, resumed]) model.dispose()
+  })
+
+  it('refuses to learn from too few frauds, from one class, from what is no number, and says what is wrong', async () => {
+    const train = (data: Dataset) => trainModel(data, config, options)
+    await expect(train(crossed(2000, 0.01))).rejects.toThrow(/has \d+ known frauds among \d+ transactions; at least 50 are needed/)
+    const data = crossed(8000)
+    const all = labelLog([...data.times.keys()].map((row) => ({ row, knownAt: data.times[row], value: fraud, source: 3 })))
+    await expect(train({ ...data, labels: all })).rejects.toThrow(/are frauds; genuine ones are needed too/)
+    const writer = new MatrixWriter(width)
+    for (let row = 0; row < 8000; row++) writer.push(new Float32Array(width).fill(row === 7 ? Number.NaN : row))
+    await expect(train({ ...data, matrix: writer.finish() })).rejects.toThrow(/not numbers: amount \(1 rows\), /)
+    const same = new MatrixWriter(width)
+    for (let row = 0; row < 8000; row++) same.push(new Float32Array(width))
+    await expect(train({ ...data, matrix: same.finish() })).rejects.toThrow(/Every feature has the same value/)
+    await expect(train({ ...data, maturity: 100 * day })).rejects.toThrow(/take a longer time/)
+    expect(() => configOf({ epochs: 0, hidde: [3] })).toThrow(/epochs[\s\S]*hidde|hidde[\s\S]*epochs|faults/)
+  })
+})
+
+describe('knots', () => {
+  const options = { leaves: 4, leafShare: 0, leafRows: 10, gain: 3 }
+
+  it('lie where frauds begin and end, and nowhere in what tells nothing', () => {
+    const values = Float32Array.from({ length: 10_000 }, (_, i) => i)
+    const labels = Uint8Array.from(values, (v) => (v > 3000 && v <= 4000 && v % 2 === 0 ? 1 : 0))
+    const knots = knotsOf(distinctOf(values, labels), options)
+    expect(knots.map(Math.round).filter((k) => [3001, 4001].some((edge) => Math.abs(k - edge) <= 2))).toHaveLength(2)
+    expect(knotsOf(distinctOf(values, labels.fill(0)), options)).toHaveLength(2)
+    expect(knotsOf(distinctOf(new Float32Array(100).fill(5), new Uint8Array(100)), options)).toEqual([])
+  })
+
+  it('order negative numbers below positive ones', () => {
+    const { values } = distinctOf(Float32Array.of(-1, 2, -3, 0, 2, -0.5), new Uint8Array(6))
+    expect([...values]).toEqual([-3, -1, -0.5, 0, 2])
   })
 })
 

@@ -1,0 +1,148 @@
+/**
+ * A multilayer perceptron with relu between its layers and one logit at the end, as one array of parameters, with its loss and its
+ * gradient written out. The products of matrices are TensorFlow.js's; the rest is done in place, since one optimiser step over a graph of
+ * small tensors costs more than what it computes. Without hidden layers it is a logistic regression.
+ */
+import * as tf from '@tensorflow/tfjs-core'
+
+/** Kernel and bias of a layer within the parameters: `inputs` x `units` from `kernel` on, `units` from `bias` on. */
+type Layer = { inputs: number; units: number; kernel: number; bias: number }
+
+export type Shape = { layers: Layer[]; size: number }
+
+export function shapeOf(inputs: number, hidden: readonly number[]): Shape {
+  const layers: Layer[] = []
+  let size = 0
+  let before = inputs
+  for (const units of [...hidden, 1]) {
+    layers.push({ inputs: before, units, kernel: size, bias: size + before * units })
+    size += (before + 1) * units
+    before = units
+  }
+  return { layers, size }
+}
+
+/** Numbers from 0 to 1 that the seed decides (mulberry32). */
+export function randomOf(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = state
+    t = Math.imul(t ^ (t >>> 15), t | 1)
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
+
+/** Kernels by He for layers with relu, small ones for the last; the last bias is the logit of the base rate, so that nothing has to be unlearnt. */
+export function initialise({ layers, size }: Shape, baseRate: number, seed: number): Float32Array {
+  const random = randomOf(seed)
+  const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
+  const parameters = new Float32Array(size)
+  layers.forEach(({ inputs, units, kernel, bias }, l) => {
+    const last = l === layers.length - 1
+    const spread = last ? (layers.length === 1 ? 0 : Math.sqrt(1 / inputs)) : Math.sqrt(2 / inputs)
+    for (let i = 0; i < inputs * units; i++) parameters[kernel + i] = spread * normal()
+    if (last) parameters[bias] = Math.log(baseRate / (1 - baseRate))
+  })
+  return parameters
+}
+
+function tensorsOf({ layers }: Shape, parameters: Float32Array) {
+  return layers.map(({ inputs, units, kernel, bias }) => ({
+    kernel: tf.tensor2d(parameters.subarray(kernel, kernel + inputs * units), [inputs, units]),
+    bias: tf.tensor1d(parameters.subarray(bias, bias + units)),
+  }))
+}
+
+/** The logits of `rows` encoded inputs, whose number is a function of the shape. */
+export function logitsOf(shape: Shape, parameters: Float32Array, inputs: Float32Array, rows: number): Float32Array {
+  const width = shape.layers[0].inputs
+  let logits: Float32Array = new Float32Array(0)
+  tf.tidy(() => {
+    let x: tf.Tensor2D = tf.tensor2d(inputs.subarray(0, rows * width), [rows, width])
+    const layers = tensorsOf(shape, parameters)
+    layers.forEach(({ kernel, bias }, l) => {
+      const activation = l === layers.length - 1 ? 'linear' : 'relu'
+      x = tf.fused.matMul({ a: x, b: kernel, bias, activation }) as tf.Tensor2D
+    })
+    logits = x.dataSync() as Float32Array
+  })
+  return logits
+}
+
+export type Batch = { rows: number; inputs: Float32Array; labels: Float32Array; weights: Float32Array }
+
+/**
+ * Writes the gradient of the weighted mean log loss of a batch into `gradient`. Units of hidden layers are left out at random with
+ * the probability `dropout`, the others made larger in turn.
+ */
+export function gradientOf(
+  { layers: shape, size }: Shape,
+  parameters: Float32Array,
+  { rows, inputs, labels, weights }: Batch,
+  dropout: number,
+  random: () => number,
+  gradient: Float32Array,
+): void {
+  tf.tidy(() => {
+    const width = shape[0].inputs
+    const layers = tensorsOf({ layers: shape, size }, parameters)
+    const seen: tf.Tensor2D[] = [tf.tensor2d(inputs.subarray(0, rows * width), [rows, width])]
+    const gates: tf.Tensor2D[] = []
+    for (let l = 0; l < layers.length - 1; l++) {
+      const y = tf.fused.matMul({ a: seen[l], b: layers[l].kernel, bias: layers[l].bias, activation: 'relu' }) as tf.Tensor2D
+      const open = tf.cast(tf.greater(y, 0), 'float32') as tf.Tensor2D
+      if (dropout > 0) {
+        const mask = new Float32Array(rows * shape[l].units)
+        for (let i = 0; i < mask.length; i++) mask[i] = random() < dropout ? 0 : 1 / (1 - dropout)
+        const kept = tf.tensor2d(mask, [rows, shape[l].units])
+        seen.push(tf.mul(y, kept))
+        gates.push(tf.mul(open, kept))
+      } else {
+        seen.push(y)
+        gates.push(open)
+      }
+    }
+    const { kernel, bias } = layers[layers.length - 1]
+    const logits = (tf.fused.matMul({ a: seen[layers.length - 1], b: kernel, bias }) as tf.Tensor2D).dataSync()
+    const errors = new Float32Array(rows)
+    for (let i = 0; i < rows; i++) errors[i] = (weights[i] * (1 / (1 + Math.exp(-logits[i])) - labels[i])) / rows
+    let error: tf.Tensor2D = tf.tensor2d(errors, [rows, 1])
+    for (let l = layers.length - 1; l >= 0; l--) {
+      gradient.set(tf.matMul(seen[l], error, true, false).dataSync() as Float32Array, shape[l].kernel)
+      gradient.set(tf.sum(error, 0).dataSync() as Float32Array, shape[l].bias)
+      if (l > 0) error = tf.mul(tf.matMul(error, layers[l].kernel, false, true), gates[l - 1])
+    }
+  })
+}
+
+/** Adam with decoupled weight decay (Loshchilov and Hutter, 2019) over one array of parameters. */
+export class AdamW {
+  readonly #first: Float32Array
+  readonly #second: Float32Array
+  steps: number
+
+  /** `first` and `second` are its moments, as they are after `steps`. */
+  constructor(first: Float32Array, second: Float32Array, steps: number) {
+    this.#first = first
+    this.#second = second
+    this.steps = steps
+  }
+
+  step(parameters: Float32Array, gradient: Float32Array, rate: number, decay: number): void {
+    this.steps++
+    const first = this.#first
+    const second = this.#second
+    const scale = (rate * Math.sqrt(1 - 0.999 ** this.steps)) / (1 - 0.9 ** this.steps)
+    const keep = 1 - rate * decay
+    for (let i = 0; i < parameters.length; i++) {
+      const g = gradient[i]
+      const m = 0.9 * first[i] + 0.1 * g
+      const v = 0.999 * second[i] + 0.001 * g * g
+      first[i] = m
+      second[i] = v
+      parameters[i] = parameters[i] * keep - (scale * m) / (Math.sqrt(v) + 1e-8)
+    }
+  }
+}
