@@ -1,10 +1,12 @@
 /** `npm run model -- <command>`: trains, judges and manages the models that score. */
 import { Command } from 'commander'
 import { messageOf } from '../services/shared/errors.ts'
+import { addHandbook } from './commands/handbook.ts'
 import { addTrain } from './commands/train.ts'
 
 const program = new Command('npm run model --').description('Trains, judges and manages the models that score.')
 addTrain(program)
+addHandbook(program)
 
 await program.parseAsync().catch((error: unknown) => {
   process.stderr.write(`model: ${messageOf(error)}\n`)

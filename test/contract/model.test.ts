@@ -24,7 +24,7 @@ describe('the model that ships', () => {
 
   it('was trained on a bank that nobody plays, beats the logistic regression beside it, and is calibrated', () => {
     const { network, logisticRegression, baseRate } = manifest.figures
-    expect(manifest.seed).toBeGreaterThanOrEqual(9001)
+    expect(manifest.data.seed).toBeGreaterThanOrEqual(9001)
     expect(network.ap).toBeGreaterThan(logisticRegression.ap)
     expect(network.auc).toBeGreaterThan(logisticRegression.auc)
     expect(network.ece).toBeLessThan(baseRate / 2)
