@@ -20,7 +20,7 @@ export type Database = Connection & {
 }
 
 /** Lock wait, deadlock, and TiDB's: retriable commit, schema changed, write conflict, region or server busy. */
-const retriable = new Set([1205, 1213, 8002, 8022, 8028, 9007, 9001, 9002, 9003, 9004, 9005, 9010])
+const retriable = new Set([1205, 1213, 8002, 8022, 8028, 9007, 9001, 9002, 9003, 9004, 9005, 9010, 8141])
 const lostConnection = new Set([
   'PROTOCOL_CONNECTION_LOST',
   'ECONNRESET',

@@ -201,6 +201,24 @@ describe('a batch is recorded', () => {
   })
 })
 
+test('owners that take a partition from each other all the time go on where the one before them stopped', async () => {
+  await take()
+  const found = { recorded: 0, fenced: 0, taken: 0, abandoned: 0 }
+  const contest = async () => {
+    const recorder = recorderWith()
+    for (let turn = 0; turn < 40; turn++) {
+      const { epoch, nextOffset } = await take()
+      const { result } = await recorder.record(three(nextOffset), [move(epoch, nextOffset, nextOffset + 3)])
+      found[result]++
+    }
+  }
+  await Promise.all([contest(), contest(), contest(), contest()])
+  expect(found).toMatchObject({ taken: 0, abandoned: 0 })
+  expect(found.recorded).toBeGreaterThan(0)
+  expect(await next()).toBe(3 * found.recorded)
+  expect((await ids()).length).toBe(3 * found.recorded)
+})
+
 const tables = [
   'transactions',
   'set_aside',

@@ -23,22 +23,35 @@ export async function claim(
   beginning: number,
 ): Promise<Claim> {
   const key = [place.tenant, place.topic, place.partition]
-  return database.transaction(async (tx) => {
-    await tx.execute(
-      `INSERT INTO progress (tenant, topic, part, log, epoch, next_offset, last_record, owner, updated) VALUES (?, ?, ?, 0, 1, ?, NULL, ?, ?)
-       ON DUPLICATE KEY UPDATE epoch = epoch + 1, owner = VALUES(owner), updated = VALUES(updated)`,
-      [...key, beginning, owner, Date.now()],
-    )
-    const [row] = await tx.query<Row>(
-      'SELECT epoch, next_offset, log, last_record, owner FROM progress WHERE tenant = ? AND topic = ? AND part = ?',
+  // The row is locked before it is read: a batch whose COMMIT is under way is waited for, not overwritten.
+  const locked = async (tx: Connection): Promise<Row | undefined> => {
+    const rows = await tx.query<Row>(
+      'SELECT epoch, next_offset, log, last_record, owner FROM progress WHERE tenant = ? AND topic = ? AND part = ? FOR UPDATE',
       key,
     )
+    return rows[0]
+  }
+  return database.transaction(async (tx) => {
+    let row = await locked(tx)
+    if (!row) {
+      await tx.execute(
+        'INSERT IGNORE INTO progress (tenant, topic, part, log, epoch, next_offset, last_record, owner, updated) VALUES (?, ?, ?, 0, 0, ?, NULL, ?, ?)',
+        [...key, beginning, owner, Date.now()],
+      )
+      row = (await locked(tx)) as Row
+    }
+    await tx.execute('UPDATE progress SET epoch = ?, owner = ?, updated = ? WHERE tenant = ? AND topic = ? AND part = ?', [
+      row.epoch + 1,
+      owner,
+      Date.now(),
+      ...key,
+    ])
     return {
-      epoch: row.epoch,
+      epoch: row.epoch + 1,
       nextOffset: row.next_offset,
       log: row.log,
       lastRecord: row.last_record,
-      intact: row.epoch - 1 === epochBefore,
+      intact: row.epoch === epochBefore,
     }
   })
 }
