@@ -7,7 +7,6 @@ import { saveModel } from '../../models/artefact.ts'
 import { loadBackend } from '../../models/backend.ts'
 import { type Dataset, fraud, labelLog } from '../../models/data/dataset.ts'
 import { MatrixWriter } from '../../models/data/matrix.ts'
-import { auc, averagePrecision, calibrationError, recallAt } from '../../models/evaluation/metrics.ts'
 import { featureNames, featureSetHash, indexOf, width } from '../../models/fold/features.ts'
 import { loadScorer } from '../../models/scorer.ts'
 import { configOf } from '../../models/training/config.ts'
@@ -145,21 +144,5 @@ describe('knots', () => {
   it('order negative numbers below positive ones', () => {
     const { values } = distinctOf(Float32Array.of(-1, 2, -3, 0, 2, -0.5), new Uint8Array(6))
     expect([...values]).toEqual([-3, -1, -0.5, 0, 2])
-  })
-})
-
-describe('figures', () => {
-  const scores = Float32Array.of(0.9, 0.8, 0.8, 0.2, 0.1)
-  const truth = Uint8Array.of(1, 0, 1, 0, 0)
-
-  it('count a tie as half in the AUC', () => {
-    expect(auc(scores, truth)).toBeCloseTo(5.5 / 6)
-    expect(auc(scores, Uint8Array.of(0, 0, 0, 0, 0))).toBeNaN()
-  })
-
-  it('are right where all is right', () => {
-    expect(averagePrecision(Float32Array.of(0.9, 0.8, 0.1), Uint8Array.of(1, 1, 0))).toBe(1)
-    expect(calibrationError(Float32Array.of(1, 1, 0), Uint8Array.of(1, 1, 0))).toBe(0)
-    expect(recallAt(scores, truth, 0.2)).toBe(0.5)
   })
 })
