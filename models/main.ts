@@ -2,11 +2,13 @@
 import { Command } from 'commander'
 import { messageOf } from '../services/shared/errors.ts'
 import { addHandbook } from './commands/handbook.ts'
+import { addRegistry } from './commands/registry.ts'
 import { addTrain } from './commands/train.ts'
 
 const program = new Command('npm run model --').description('Trains, judges and manages the models that score.')
 addTrain(program)
 addHandbook(program)
+addRegistry(program)
 
 await program.parseAsync().catch((error: unknown) => {
   process.stderr.write(`model: ${messageOf(error)}\n`)

@@ -2,8 +2,8 @@
 import { width } from '../../models/fold/features.ts'
 import { loadScorer, type Scorer } from '../../models/scorer.ts'
 import { backends } from '../../services/detector/score.ts'
-import { registeredModel } from '../../services/detector/state/model-in-force.ts'
 import type { Database } from '../../services/shared/database.ts'
+import { registeredModel } from '../../services/shared/models.ts'
 import type { Row } from './customers.ts'
 
 const most = 512

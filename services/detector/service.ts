@@ -16,9 +16,8 @@ import { createLane } from './lane.ts'
 import { createMeters } from './meters.ts'
 import { decideTransactions } from './pipeline.ts'
 import { createRecorder } from './record.ts'
-import type { Model } from './score.ts'
 import { createInForce } from './state/in-force.ts'
-import { loadModel } from './state/model-in-force.ts'
+import { createModelInForce } from './state/model-in-force.ts'
 import { createProfiles } from './state/profiles.ts'
 import { createRates } from './state/rates.ts'
 
@@ -37,11 +36,11 @@ export function createDetector(
   const profiles = createProfiles(database, options.profileBytes ?? profileBytes)
   const counters = createCounters({ redis: config.redis, group: config.group, database, telemetry })
   const recorder = createRecorder(database, telemetry, Buffer.from(featureSetHash, 'hex'))
-  let model: (Model & { stop(): Promise<void> }) | undefined
+  const models = createModelInForce(database, { directory: config.modelDirectory, backend: config.backend }, telemetry)
   let stopped = true
   let restarting: Promise<void> = Promise.resolve()
 
-  const detection = decideTransactions({ rates, profiles, counters, database, model: () => model as Model, recorder, bus, clock })
+  const detection = decideTransactions({ rates, profiles, counters, database, model: models.current, recorder, bus, clock })
   const intake = createIntake({
     bus,
     database,
@@ -93,9 +92,8 @@ export function createDetector(
       stopped = false
       const over = () => stopped
       const insist = <T>(work: () => Promise<T>) => untilItWorks('TiDB', telemetry, over, work)
-      const warn = (message: string) => telemetry.logger.warn(message)
       await insist(() => database.ping())
-      model = await loadModel(database, config.modelDirectory, config.backend, warn, insist)
+      await models.start(insist)
       await untilItWorks('Kafka', telemetry, over, () => bus.start())
       await insist(() => inForce.start())
       if (stopped) return inForce.stop()
@@ -120,7 +118,7 @@ export function createDetector(
       await recorder.stop()
       await counters.stop()
       await bus.stop()
-      await model?.stop()
+      await models.stop()
       await database.stop()
     },
     health() {
@@ -128,7 +126,11 @@ export function createDetector(
       for (const problem of [recorder.problem(), counters.problem(), lane.problem()]) if (problem) problems.push(problem)
       if (stopped) problems.push('the detector is not started')
       else if (!intake.ready()) problems.push('the detector has not joined its Kafka group')
-      return { ready: problems.length === 0, problems }
+      const ready = problems.length === 0
+      // The model before goes on deciding.
+      const refused = models.problem()
+      if (refused) problems.push(refused)
+      return { ready, problems }
     },
   }
 }

@@ -1,68 +1,115 @@
-/** The model that scores: the artefact's place in TiDB's registry, so that a row's version can always be traced to its bytes. */
-import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import type { ModelSource } from '../../../models/artefact.ts'
+/** The model that scores: the registry's champion, looked for every two seconds and swapped between two batches. */
+import { modelFolder } from '../../../models/artefact.ts'
 import type { BackendName } from '../../../models/backend.ts'
 import { loadScorer } from '../../../models/scorer.ts'
-import { type Database, isDuplicate } from '../../shared/database.ts'
-import { AssayError } from '../../shared/errors.ts'
+import type { Database } from '../../shared/database.ts'
+import { AssayError, messageOf } from '../../shared/errors.ts'
+import { championOf, promote, register, registeredModel } from '../../shared/models.ts'
+import type { Telemetry } from '../../shared/telemetry.ts'
 import type { Model } from '../score.ts'
 
-const artefacts = ['model.json', 'weights.bin'] as const
-
-/**
- * Loads the model of a folder, and registers its bytes under a version of their own unless they have one. `insist` repeats what needs TiDB; a
- * model that does not fit is an error of whoever chose it.
- */
-export async function loadModel(
-  database: Database,
-  directory: string,
-  backend: 'auto' | BackendName,
-  warn: (message: string) => void,
-  insist: (register: () => Promise<number>) => Promise<number>,
-): Promise<Model & { stop(): Promise<void> }> {
-  const scorer = await loadScorer(directory, { backend, warn })
-  const [manifest, ...bytes] = await Promise.all(['manifest.json', ...artefacts].map((name) => readFile(join(directory, name))))
-  const artefact = Buffer.from(JSON.stringify(Object.fromEntries(artefacts.map((name, i) => [name, bytes[i].toString('base64')]))))
-  const sha256 = createHash('sha256').update(manifest).update(artefact).digest()
-  const register = () =>
-    database.transaction(async (tx) => {
-      const [known] = await tx.query<{ version: number }>('SELECT version FROM models WHERE sha256 = ?', [sha256])
-      if (known) return known.version
-      const [{ next }] = await tx.query<{ next: number }>('SELECT COALESCE(MAX(version), 0) + 1 AS next FROM models')
-      await tx.execute(
-        "INSERT INTO models (version, name, state, manifest, artefact, sha256, created, created_by) VALUES (?, ?, 'champion', ?, ?, ?, ?, 'assay')",
-        [
-          next,
-          String((JSON.parse(manifest.toString()) as { name?: string }).name ?? 'default').slice(0, 64),
-          manifest.toString(),
-          artefact,
-          sha256,
-          Date.now(),
-        ],
-      )
-      return next
-    })
-  // Another detector that starts at this moment may register the same bytes, or take the same number.
-  const version = await insist(() =>
-    register().catch((error: unknown) => {
-      if (!isDuplicate(error)) throw error
-      return register()
-    }),
-  )
-  return { scorer, version, stop: async () => scorer.stop() }
+export type ModelInForce = {
+  /** Loads the champion; where there is none, the shipped model becomes it. `insist` repeats what needs TiDB. */
+  start(insist: <T>(work: () => Promise<T>) => Promise<T>): Promise<void>
+  stop(): Promise<void>
+  current(): Model
+  /** Why the champion does not score, if so: the one before goes on. */
+  problem(): string | undefined
 }
 
-/** A model of the registry as a source. Throws `model_unknown` when there is no such version. */
-export async function registeredModel(database: Database, version: number): Promise<ModelSource> {
-  const [row] = await database.query<{ manifest: string; artefact: Buffer }>('SELECT manifest, artefact FROM models WHERE version = ?', [
-    version,
-  ])
-  if (!row) throw new AssayError('model_unknown', `There is no model ${version} in the registry, though decisions name it`)
-  const bytes = JSON.parse(row.artefact.toString()) as Record<string, string>
+const every = 2000
+
+/** `directory` holds the model that ships. */
+export function createModelInForce(
+  database: Database,
+  { directory, backend }: { directory: string; backend: 'auto' | BackendName },
+  telemetry: Telemetry,
+): ModelInForce {
+  const version = telemetry.gauge('assay_detector_model_version', 'Version of the model that scores')
+  const refused = telemetry.counter(
+    'assay_detector_models_refused_total',
+    'Champions that could not be loaded, so that the one before went on',
+  )
+  const warn = (message: string) => telemetry.logger.warn(message)
+  let model: Model | undefined
+  let problem: { version: number; text: string } | undefined
+  let timer: NodeJS.Timeout | undefined
+  let looking: Promise<void> = Promise.resolve()
+
+  /** Scoring does not wait for anything, so that no batch is being scored while this runs. */
+  const use = (next: Model) => {
+    model?.scorer.stop()
+    model = next
+    problem = undefined
+    version.set(next.version)
+  }
+  const load = async (champion: number): Promise<Model> => ({
+    version: champion,
+    scorer: await loadScorer(await registeredModel(database, champion), { backend, warn }),
+  })
+  const ship = async (reason: string): Promise<number> => {
+    // One that does not fit is an error of whoever chose it.
+    const scorer = await loadScorer(directory, { backend, warn })
+    scorer.stop()
+    return register(database, modelFolder(directory), { by: 'assay', reason })
+  }
+  /** A champion of an older version of Assay cannot score any more; what ships with this one can. */
+  const replaceMisfit = async (champion: number, misfit: AssayError): Promise<Model> => {
+    const shipped = await ship('ships with this version')
+    if (shipped === champion) throw misfit
+    warn(`model ${champion} does not fit this version; model ${shipped}, which ships with it, becomes champion (${misfit.message})`)
+    const reason = `model ${champion} does not fit this version's features`
+    await promote(database, shipped, { by: 'assay', reason, insteadOf: champion, secondPerson: false }).catch((error: unknown) => {
+      // Another detector that starts at this moment did it.
+      if (!(error instanceof AssayError)) throw error
+    })
+    return load((await championOf(database)) ?? shipped)
+  }
+  const look = async () => {
+    const champion = await championOf(database)
+    if (champion === undefined || champion === model?.version) {
+      if (champion !== undefined) problem = undefined
+      return
+    }
+    try {
+      const next = await load(champion)
+      telemetry.logger.info({ version: champion, before: model?.version }, 'another model is champion')
+      use(next)
+    } catch (error) {
+      // What TiDB does not answer is asked again; what is wrong with the model is said until there is another.
+      if (!(error instanceof AssayError)) throw error
+      if (problem?.version !== champion) {
+        refused.inc()
+        warn(`model ${champion} cannot be used, model ${model?.version} goes on: ${error.message}`)
+      }
+      problem = { version: champion, text: `model ${champion} cannot be used, model ${model?.version} goes on: ${error.message}` }
+    }
+  }
   return {
-    name: `version ${version} of the registry`,
-    read: async (file) => (file === 'manifest.json' ? Buffer.from(row.manifest) : Buffer.from(bytes[file] ?? '', 'base64')),
+    async start(insist) {
+      const champion = (await insist(() => championOf(database))) ?? (await insist(() => ship('ships with Assay')))
+      use(
+        await insist(() =>
+          load(champion).catch((error: unknown) => {
+            if (error instanceof AssayError && error.code === 'model_misfit') return replaceMisfit(champion, error)
+            throw error
+          }),
+        ),
+      )
+      timer = setInterval(() => {
+        looking = looking.then(look).catch((error: unknown) => warn(`the champion could not be looked for: ${messageOf(error)}`))
+      }, every)
+    },
+    async stop() {
+      clearInterval(timer)
+      await looking
+      model?.scorer.stop()
+      model = undefined
+    },
+    current() {
+      if (!model) throw new AssayError('model_missing', 'No model is loaded')
+      return model
+    },
+    problem: () => problem?.text,
   }
 }

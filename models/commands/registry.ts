@@ -1,0 +1,183 @@
+/** `npm run model -- list | show | compare | import | export | promote | rollback | retire`: the registry of models. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { print, withDatabase } from '../../infra/local.ts'
+import { AssayError } from '../../services/shared/errors.ts'
+import {
+  championOf,
+  promote,
+  readHistory,
+  readVersion,
+  readVersions,
+  register,
+  registeredModel,
+  retire,
+  rollback,
+  type Version,
+} from '../../services/shared/models.ts'
+import { files, type Manifest, modelFolder } from '../artefact.ts'
+import { cardOf } from '../card.ts'
+import { loadScorer } from '../scorer.ts'
+
+type Because = { by: string; reason: string }
+type Json = { json?: boolean }
+
+const versionOf = (text: string): number => {
+  const version = Number(text)
+  if (!Number.isInteger(version) || version < 1) throw new AssayError('version_invalid', `'${text}' is not the number of a model`)
+  return version
+}
+const manifestOf = ({ manifest }: Version) => manifest as unknown as Manifest
+const say = (time: number) => new Date(time).toISOString().slice(0, 16).replace('T', ' ')
+
+/** A table of text, columns as wide as their longest cell. */
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((name, c) => Math.max(name.length, ...rows.map((row) => row[c].length)))
+  return [head, ...rows]
+    .map((row) =>
+      row
+        .map((cell, c) => cell.padEnd(widths[c]))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}
+
+const figures = ['auc', 'ap', 'recallAtBudget', 'ece', 'meanOverBase'] as const
+
+const withReason = (command: Command): Command =>
+  command.option('--by <person>', 'who does it', userInfo().username).requiredOption('--reason <text>', 'why; it is kept')
+
+async function list({ json }: Json): Promise<void> {
+  await withDatabase(async (database) => {
+    const versions = await readVersions(database)
+    if (json) return print(JSON.stringify(versions))
+    if (versions.length === 0)
+      return print('There is no model yet: the first detector to start brings the one that ships, or: npm run model -- import <folder>')
+    const rows = versions.map((v) => {
+      const { network } = manifestOf(v).figures
+      return [String(v.version), v.name, v.state, say(v.created), v.by, String(network.auc), String(network.ap), String(network.ece)]
+    })
+    print(table(['version', 'name', 'state', 'since (UTC)', 'by', 'AUC', 'AP', 'ECE'], rows))
+  })
+}
+
+async function show(text: string, { json }: Json): Promise<void> {
+  await withDatabase(async (database) => {
+    const version = await readVersion(database, versionOf(text))
+    const history = await readHistory(database, version.version)
+    if (json) return print(JSON.stringify({ ...version, history }))
+    print(`Model ${version.version}, ${version.name}: ${version.state}\nsha256 ${version.sha256}\n`)
+    print(
+      table(
+        ['when (UTC)', 'state', 'who', 'why'],
+        history.map((h) => [say(h.at), h.state, h.actor, h.reason]),
+      ),
+    )
+    print(`\n${cardOf(manifestOf(version))}`)
+  })
+}
+
+async function compare(a: string, b: string, { json }: Json): Promise<void> {
+  await withDatabase(async (database) => {
+    const both = [await readVersion(database, versionOf(a)), await readVersion(database, versionOf(b))]
+    const [one, two] = both.map((v) => manifestOf(v).figures.network)
+    const same = JSON.stringify(manifestOf(both[0]).data) === JSON.stringify(manifestOf(both[1]).data)
+    if (json)
+      return print(
+        JSON.stringify({
+          sameData: same,
+          versions: both.map((v) => ({ version: v.version, state: v.state, figures: manifestOf(v).figures })),
+        }),
+      )
+    print(
+      table(
+        ['', `model ${a}`, `model ${b}`, 'difference'],
+        figures.map((f) => [f, String(one[f]), String(two[f]), (two[f] - one[f]).toFixed(4)]),
+      ),
+    )
+    if (!same) print('\nThey were judged on different data: the figures say little about which is better.')
+  })
+}
+
+async function bring(folder: string, because: Because & Json): Promise<void> {
+  // What cannot be loaded by this version would not be by a detector.
+  const scorer = await loadScorer(folder, { backend: 'wasm' })
+  scorer.stop()
+  await withDatabase(async (database) => {
+    const version = await register(database, modelFolder(folder), because)
+    const { state } = await readVersion(database, version)
+    print(because.json ? JSON.stringify({ version, state }) : `Model ${version} is ${state}.`)
+  })
+}
+
+async function take(text: string, folder: string): Promise<void> {
+  await withDatabase(async (database) => {
+    const source = await registeredModel(database, versionOf(text))
+    mkdirSync(folder, { recursive: true })
+    // The manifest last, so that a folder with one is whole.
+    for (const name of [...files, 'manifest.json']) writeFileSync(join(folder, name), await source.read(name))
+    writeFileSync(join(folder, 'MODEL_CARD.md'), cardOf(JSON.parse((await source.read('manifest.json')).toString()) as Manifest))
+    print(`Model ${text} is in ${folder}.`)
+  })
+}
+
+async function makeChampion(text: string, { by, reason, alone, json }: Because & Json & { alone?: boolean }): Promise<void> {
+  await withDatabase(async (database) => {
+    const version = versionOf(text)
+    const before = await championOf(database)
+    // What a detector could not load must not become champion.
+    const scorer = await loadScorer(await registeredModel(database, version), { backend: 'wasm' })
+    scorer.stop()
+    await promote(database, version, { by, reason, insteadOf: before, secondPerson: alone !== true })
+    print(
+      json
+        ? JSON.stringify({ version, before })
+        : `Model ${version} is champion instead of ${before ?? 'none'}; detectors take it within 5 seconds.`,
+    )
+  })
+}
+
+async function goBack(because: Because & Json): Promise<void> {
+  await withDatabase(async (database) => {
+    const version = await rollback(database, because)
+    print(because.json ? JSON.stringify({ version }) : `Model ${version} is champion again; detectors take it within 5 seconds.`)
+  })
+}
+
+async function putAway(text: string, because: Because): Promise<void> {
+  await withDatabase((database) => retire(database, versionOf(text), because))
+  print(`Model ${text} is retired.`)
+}
+
+/** Adds the commands of the registry. */
+export function addRegistry(program: Command): void {
+  const json = (command: Command) => command.option('--json', 'print as JSON')
+  json(program.command('list').description('all models: state, who brought them, figures')).action(list)
+  json(program.command('show').description('a model: its history and its card').argument('<version>')).action(show)
+  json(program.command('compare').description('the figures of two models side by side').argument('<a>').argument('<b>')).action(compare)
+  json(
+    withReason(
+      program
+        .command('import')
+        .description('take a model in as a candidate')
+        .argument('<folder>', 'with model.json, weights.bin and manifest.json'),
+    ),
+  )
+    .addHelpText('after', '\nExample:\n  npm run model -- import /tmp/mine --by ana --reason "trained on the spring"')
+    .action(bring)
+  program
+    .command('export')
+    .description('write a model to a folder, as plain TensorFlow.js loads it')
+    .argument('<version>')
+    .argument('<folder>')
+    .action(take)
+  json(withReason(program.command('promote').description('make a model champion: it decides from the next batch on').argument('<version>')))
+    .option('--alone', 'though the same person brought it')
+    .addHelpText('after', '\nExample:\n  npm run model -- promote 3 --by ben --reason "better on March, see the report"')
+    .action(makeChampion)
+  json(withReason(program.command('rollback').description('make the champion before champion again'))).action(goBack)
+  withReason(program.command('retire').description('take a candidate out of the choice').argument('<version>')).action(putAway)
+}
