@@ -2,7 +2,8 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Matrix } from '../data/matrix.ts'
 import { type Encoding, encode } from '../encoding.ts'
-import { AdamW, gradientOf, initialise, logitsOf, randomOf, type Shape } from './perceptron.ts'
+import { randomOf } from '../random.ts'
+import { AdamW, gradientOf, initialise, logitsOf, type Shape } from './perceptron.ts'
 
 /** Rows of a matrix; `labels` (0 or 1) and `weights` are by the matrix's rows. */
 export type Rows = { matrix: Matrix; rows: Uint32Array; labels: Uint8Array; weights: Float32Array }

@@ -4,6 +4,7 @@
  * small tensors costs more than what it computes. Without hidden layers it is a logistic regression.
  */
 import * as tf from '@tensorflow/tfjs-core'
+import { randomOf } from '../random.ts'
 
 /** Kernel and bias of a layer within the parameters: `inputs` x `units` from `kernel` on, `units` from `bias` on. */
 type Layer = { inputs: number; units: number; kernel: number; bias: number }
@@ -20,18 +21,6 @@ export function shapeOf(inputs: number, hidden: readonly number[]): Shape {
     before = units
   }
   return { layers, size }
-}
-
-/** Numbers from 0 to 1 that the seed decides (mulberry32). */
-export function randomOf(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = state
-    t = Math.imul(t ^ (t >>> 15), t | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
 }
 
 /** Kernels by He for layers with relu, small ones for the last; the last bias is the logit of the base rate, so that nothing has to be unlearnt. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { differencesOf, draws, intervalsOf } from '../../models/evaluation/bootstrap.ts'
 import { cardPrecision } from '../../models/evaluation/card-precision.ts'
 import {
   auc,
@@ -11,7 +12,7 @@ import {
   recallAtFalsePositives,
   reliability,
 } from '../../models/evaluation/metrics.ts'
-import { rank } from '../../models/evaluation/ranked.ts'
+import { rank, rankingOf } from '../../models/evaluation/ranked.ts'
 
 type Row = { score: number; label: number; weight: number }
 
@@ -221,5 +222,98 @@ describe('card precision', () => {
         expect(cardPrecision(columns, { start: 0, days: 3, k })).toBeCloseTo(sum(days) / 3, 9)
       }),
     )
+  })
+})
+
+describe('intervals by card', () => {
+  const cardRows = fc.array(
+    fc.record({
+      score: fc.integer({ min: 0, max: 8 }).map((n) => n / 8),
+      other: fc.integer({ min: 0, max: 8 }).map((n) => n / 8),
+      label: fc.integer({ min: 0, max: 1 }),
+      weight: fc.integer({ min: 0, max: 3 }),
+      card: fc.integer({ min: 3, max: 9 }),
+    }),
+    { minLength: 1, maxLength: 30 },
+  )
+  type CardRow = Row & { other: number; card: number }
+  const metrics = { auc, averagePrecision, calibrationError }
+  const options = { replicates: 20, seed: 7 }
+  const columns = (all: CardRow[]) => ({
+    labels: Uint8Array.from(all, (r) => r.label),
+    weights: all.map((r) => r.weight),
+    cards: all.map((r) => r.card),
+  })
+  const ranking = (all: CardRow[], name: 'score' | 'other') => rankingOf(Float64Array.from(all, (r) => r[name]))
+
+  /** Each replicate written out: the rows of a card as often as it was drawn, ranked from scratch. */
+  const slow = (all: CardRow[], name: 'score' | 'other', metric: typeof auc) => {
+    const cards = [...new Set(all.map((r) => r.card))]
+    return Array.from(draws(cards.length, options), (counts) => {
+      const drawn = all.flatMap((r) => Array.from({ length: counts[cards.indexOf(r.card)] * r.weight }, () => r))
+      return metric(
+        rank(
+          Float64Array.from(drawn, (r) => r[name]),
+          Uint8Array.from(drawn, (r) => r.label),
+        ),
+      )
+    })
+  }
+  /** Twenty values, so that 2.5 % lies 0.475 of the way from the first to the second where none is missing. */
+  const at = (values: number[], share: number) => {
+    const sorted = [...values].sort((a, b) => a - b)
+    const place = share * (sorted.length - 1)
+    const weight = place - Math.floor(place)
+    return sorted.length === 0 ? Number.NaN : sorted[Math.floor(place)] * (1 - weight) + sorted[Math.ceil(place)] * weight
+  }
+  const close = (found: number, wanted: number) => (Number.isNaN(wanted) ? expect(found).toBeNaN() : expect(found).toBeCloseTo(wanted, 9))
+
+  it('are those of the replicates written out', () => {
+    fc.assert(
+      fc.property(cardRows, (all) => {
+        const found = intervalsOf(ranking(all, 'score'), columns(all), metrics, options)
+        for (const [name, metric] of Object.entries(metrics)) {
+          const values = slow(all, 'score', metric).filter((v) => !Number.isNaN(v))
+          const { value, low, high, replicates } = found[name as keyof typeof metrics]
+          expect(replicates).toBe(values.length)
+          close(value, metric(ranked(all)))
+          close(low, at(values, 0.025))
+          close(high, at(values, 0.975))
+        }
+      }),
+    )
+  })
+
+  it('of differences are paired: both rankings by the same draws', () => {
+    fc.assert(
+      fc.property(cardRows, (all) => {
+        const both = [ranking(all, 'score'), ranking(all, 'other')] as const
+        const { auc: found } = differencesOf(both, columns(all), { auc }, options)
+        const [before, after] = [slow(all, 'score', auc), slow(all, 'other', auc)]
+        const values = after.map((v, i) => v - before[i]).filter((v) => !Number.isNaN(v))
+        expect(found.replicates).toBe(values.length)
+        close(found.low, at(values, 0.025))
+        close(found.high, at(values, 0.975))
+        const { auc: none } = differencesOf([both[0], both[0]], columns(all), { auc }, options)
+        if (none.replicates > 0) expect(none).toMatchObject({ low: 0, high: 0, above: 0 })
+      }),
+    )
+  })
+
+  it('do not grow surer by rows of the same card', () => {
+    const once = Array.from({ length: 60 }, (_, i) => ({
+      score: ((i * 7) % 10) / 10,
+      other: 0,
+      label: i % 3 === 0 ? 1 : 0,
+      weight: 1,
+      card: i,
+    }))
+    const often = once.flatMap((row) => [row, row, row, row])
+    const [a, b] = [once, often].map((all) => intervalsOf(ranking(all, 'score'), columns(all), { auc }))
+    expect(b.auc.replicates).toBe(200)
+    expect(b.auc.low).toBeCloseTo(a.auc.low, 12)
+    expect(b.auc.high).toBeCloseTo(a.auc.high, 12)
+    expect(a.auc.low).toBeLessThan(a.auc.value)
+    expect(a.auc.high).toBeGreaterThan(a.auc.value)
   })
 })
