@@ -30,11 +30,11 @@ export async function localConfig(directory = '.assay'): Promise<Config> {
 }
 
 /** Opens the database for `work`, and closes it whatever comes of it. */
-export async function withDatabase(work: (database: Database, config: Config) => Promise<void>): Promise<void> {
+export async function withDatabase<T>(work: (database: Database, config: Config) => Promise<T>): Promise<T> {
   const config = await localConfig()
   const database = createDatabase(config.sql, { poolSize: 1 })
   try {
-    await work(database, config)
+    return await work(database, config)
   } finally {
     await database.stop()
   }

@@ -1,5 +1,5 @@
 /** Numbers of which nobody knows how many there will be, side by side in memory. */
-type Numbers = Float64Array | Int32Array | Uint8Array | Uint32Array
+type Numbers = Float64Array | Float32Array | Int32Array | Uint8Array | Uint32Array
 
 export class Grow<T extends Numbers> {
   #make: (length: number) => T

@@ -1,18 +1,24 @@
-/** Where a command's data comes from: a simulated bank, or a file with a map. */
+/** Where a command's data comes from: a simulated bank, a file with a map, or what was decided for banks. */
 import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
+import { withDatabase } from '../../infra/local.ts'
 import { checkMap } from '../../infra/replay/map.ts'
 import { simulate } from '../../infra/simulator/simulate.ts'
 import { AssayError, messageOf } from '../../services/shared/errors.ts'
 import { readFeatureProfile } from '../columns/feature-profile.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { datasetOfFile } from '../data/from-columns.ts'
+import { readDataset } from '../data/from-database.ts'
 import { foldStream } from '../data/from-simulator.ts'
 
 export type SourceOptions = {
   file?: string
   map?: string
   profile?: string
+  tenant?: string[]
+  from?: number
+  to?: number
+  at?: number
   dataSeed: number
   transactions: number
   customers: number
@@ -25,12 +31,26 @@ export const positive = (text: string): number => {
   return value
 }
 
+const instant = (text: string): number => {
+  const time = Date.parse(text)
+  if (Number.isNaN(time)) throw new AssayError('option_invalid', `'${text}' is not a date like 2026-03-01 or 2026-03-01T12:00:00Z`)
+  return time
+}
+
 /** Adds the options that say where the data comes from. */
 export const withSource = (command: Command): Command =>
   command
     .option('--file <path>', 'a file of transactions with labels, CSV or NDJSON, plain or gzip, instead of a simulated bank')
     .option('--map <path>', 'how its columns become transactions: see docs/models.md')
     .option('--profile <path>', 'which features it has; those that serve unless given')
+    .option(
+      '--tenant <name>',
+      'what was decided for this bank, with the features of that time; can be repeated',
+      (name: string, before: string[] | undefined) => [...(before ?? []), name],
+    )
+    .option('--from <time>', "the bank's transactions that happened from here on", instant)
+    .option('--to <time>', 'and before this', instant)
+    .option('--at <time>', 'by labels as they were known then, instead of now', instant)
     .option('--data-seed <number>', 'seed of the simulated bank; take one that nobody plays', positive, 9001)
     .option('--transactions <number>', 'of the simulated bank', positive, 900_000)
     .option('--customers <number>', 'of the simulated bank', positive, 11_000)
@@ -47,6 +67,13 @@ function readMap(path: string | undefined) {
 
 /** Reads or simulates the data set that the options name. */
 export async function datasetFrom(options: SourceOptions, report: (line: string) => void): Promise<Dataset> {
+  const { tenant: tenants, from, to, at = Date.now() } = options
+  if (tenants !== undefined) {
+    if (options.file !== undefined) throw new AssayError('option_invalid', 'Data comes from --file or from --tenant, not from both')
+    return withDatabase((database) => readDataset(database, { tenants, from, to, at, report }))
+  }
+  if (from !== undefined || to !== undefined || options.at !== undefined)
+    throw new AssayError('option_missing', '--from, --to and --at are for a --tenant')
   if (options.file !== undefined) {
     const profile = options.profile === undefined ? undefined : readFeatureProfile(options.profile)
     return datasetOfFile(options.file, readMap(options.map), profile, report)

@@ -37,6 +37,8 @@ export type Dataset = {
   /** Milliseconds since 1970, rising. */
   times: Float64Array
   labels: LabelLog
+  /** The instant as of which labels were asked for; without one, all that there are. */
+  at?: number
   /** Milliseconds after which a row without a label counts as genuine. */
   maturity: number
   /** What each row counts for when a model is fitted. */

@@ -118,6 +118,21 @@ export class MatrixWriter {
   }
 }
 
+/** The same rows in another order, or some of them: row `i` is row `order[i]` of the matrix, which is closed with it. */
+export function inOrder(matrix: Matrix, order: Uint32Array): Matrix {
+  return {
+    rows: order.length,
+    width: matrix.width,
+    read: (from, to, out) => matrix.gather(order.subarray(from, to), out),
+    gather: (places, out) =>
+      matrix.gather(
+        places.map((place) => order[place]),
+        out,
+      ),
+    close: () => matrix.close(),
+  }
+}
+
 function inMemory(blocks: Float32Array[], rows: number, width: number): Matrix {
   const one = (row: number, out: Float32Array, to: number) => {
     const block = blocks[Math.floor(row / rowsInBlock)]

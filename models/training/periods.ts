@@ -39,9 +39,9 @@ function checkEnough(name: string, period: Period): void {
     )
 }
 
-/** The last instant of which the data set knows anything. */
-export function endOf({ times, labels }: Dataset): number {
-  return Math.max(times.at(-1) ?? 0, labels.knownAt.at(-1) ?? 0)
+/** The instant as of which the data set was read, or the last of which it knows anything. */
+export function endOf({ at, times, labels }: Dataset): number {
+  return at ?? Math.max(times.at(-1) ?? 0, labels.knownAt.at(-1) ?? 0)
 }
 
 /**

@@ -44,11 +44,24 @@ export const Settings = Type.Object(
       { webhookUrl: Type.Optional(Type.String({ pattern: '^https?://' })), webhookSecret: Type.Optional(Type.String({ minLength: 16 })) },
       { additionalProperties: false },
     ),
+    labels: Type.Optional(
+      Type.Object(
+        {
+          maturityDays: Type.Number({
+            exclusiveMinimum: 0,
+            maximum: 730,
+            description: 'A transaction this old of which nobody has said anything counts as genuine',
+          }),
+        },
+        { additionalProperties: false, description: 'The defaults where they are missing, as in settings from before there were any' },
+      ),
+    ),
     cardLikeAccounts: Type.Boolean({ description: "The bank's account numbers pass the check digit of card numbers" }),
   },
   { additionalProperties: false },
 )
-export type Settings = Type.Static<typeof Settings>
+type Stored = Type.Static<typeof Settings>
+export type Settings = Stored & Required<Pick<Stored, 'labels'>>
 
 export const defaultSettings: Settings = {
   thresholds: { challenge: 0.1, review: 0.3, decline: 0.8 },
@@ -64,6 +77,7 @@ export const defaultSettings: Settings = {
     { role: 'manager', afterSeconds: 3600 },
   ],
   notify: {},
+  labels: { maturityDays: 45 },
   cardLikeAccounts: false,
 }
 
@@ -82,7 +96,9 @@ const isZone = (zone: string): boolean => {
   }
 }
 
-/** Returns the settings, or throws `settings_invalid` with every fault. */
+const hasLabels = (settings: Stored): settings is Settings => settings.labels !== undefined
+
+/** Returns the settings, with the defaults for what older ones lack, or throws `settings_invalid` with every fault. */
 export function checkSettings(settings: unknown): Settings {
   if (settingsSchema.Check(settings)) {
     const { challenge, review, decline } = settings.thresholds
@@ -90,7 +106,7 @@ export function checkSettings(settings: unknown): Settings {
     if (challenge > review || review > decline)
       faults.push(`thresholds must rise: challenge ${challenge}, review ${review}, decline ${decline}`)
     if (!isZone(settings.zone)) faults.push(`/zone '${settings.zone}' is not an IANA time zone`)
-    if (faults.length === 0) return settings
+    if (faults.length === 0) return hasLabels(settings) ? settings : { ...settings, labels: defaultSettings.labels }
     throw new AssayError('settings_invalid', `The settings have faults: ${faults.join('; ')}`, { status: 400, details: { faults } })
   }
   const faults = [...settingsSchema.Errors(settings)].map((e) => `${e.instancePath || '/'} ${e.message}`)

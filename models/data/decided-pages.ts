@@ -1,0 +1,83 @@
+/** What was decided for a bank and what was said of it since, page by page, so that no more than a page is ever held. */
+import type { Database } from '../../services/shared/database.ts'
+import type { Label } from '../../services/shared/events.ts'
+
+const page = 2000
+
+/** A stretch of one bank's topic: the rows of it come in order of their offsets. */
+export type Stretch = { tenant: string; part: number; log: number }
+export type DecidedRow = {
+  customer: string
+  time: number
+  event: Buffer
+  log_offset: number
+  base_amount: number
+  features: Buffer
+  feature_set: Buffer
+  sampled: number
+  sample_probability: number | null
+}
+export type LabelRow = { transaction_id: string; known_at: number; id: string; value: Label['value']; source: Label['source'] }
+export type Place = { id: string; part: number; log: number; log_offset: number }
+export type Span = { from: number; to: number }
+
+/** The partitions of a bank that hold something, each with the logs that it has had, in order. */
+export async function* stretchesOf(database: Database, tenant: string): AsyncGenerator<Stretch> {
+  for (let [part, log] = [-1, -1]; ; ) {
+    const [next] = await database.query<{ part: number; log: number }>(
+      'SELECT part, log FROM transactions WHERE tenant = ? AND part >= ? AND (part > ? OR log > ?) ORDER BY part, log LIMIT 1',
+      [tenant, part, part, log],
+    )
+    if (!next) return
+    part = next.part
+    log = next.log
+    yield { tenant, part, log }
+  }
+}
+
+/** Decided transactions of a stretch that happened from `from` on and before `to`, in order of arrival. */
+export async function* decidedPages(database: Database, { tenant, part, log }: Stretch, { from, to }: Span): AsyncGenerator<DecidedRow[]> {
+  for (let after = -1; ; ) {
+    const rows = await database.query<DecidedRow>(
+      `SELECT customer, time, event, log_offset, base_amount, features, feature_set, sampled, sample_probability FROM transactions
+       WHERE tenant = ? AND part = ? AND log = ? AND log_offset > ? AND time >= ? AND time < ? ORDER BY log_offset LIMIT ${page}`,
+      [tenant, part, log, after, from, to],
+    )
+    if (rows.length > 0) yield rows
+    if (rows.length < page) return
+    after = rows[rows.length - 1].log_offset
+  }
+}
+
+/** All labels of a bank that were known at `at`, by transaction and then in the order in which they came to be known. */
+export async function* labelPages(database: Database, tenant: string, at: number): AsyncGenerator<LabelRow[]> {
+  for (let last: Pick<LabelRow, 'transaction_id' | 'known_at' | 'id'> = { transaction_id: '', known_at: 0, id: '' }; ; ) {
+    const rows = await database.query<LabelRow>(
+      `SELECT transaction_id, known_at, id, value, source FROM labels
+       WHERE tenant = ? AND known_at <= ? AND transaction_id >= ? AND (transaction_id > ? OR known_at > ? OR (known_at = ? AND id > ?))
+       ORDER BY transaction_id, known_at, id LIMIT ${page}`,
+      [tenant, at, last.transaction_id, last.transaction_id, last.known_at, last.known_at, last.id],
+    )
+    if (rows.length > 0) yield rows
+    if (rows.length < page) return
+    last = rows[rows.length - 1]
+  }
+}
+
+/** Where the transactions with these ids lie; those that nobody knows are not in it. */
+export async function placesOf(database: Database, tenant: string, ids: readonly string[]): Promise<Map<string, Place>> {
+  const places = await database.query<Place>('SELECT id, part, log, log_offset FROM transactions WHERE tenant = ? AND id IN (?)', [
+    tenant,
+    ids,
+  ] as never)
+  return new Map(places.map((place) => [place.id, place]))
+}
+
+/** How many transactions of the bank in that time have features of another version. */
+export async function countOthers(database: Database, tenant: string, featureSet: Buffer, { from, to }: Span): Promise<number> {
+  const [{ n }] = await database.query<{ n: number }>(
+    'SELECT COUNT(*) AS n FROM transactions WHERE tenant = ? AND time >= ? AND time < ? AND feature_set <> ?',
+    [tenant, from, to, featureSet],
+  )
+  return n
+}

@@ -1,0 +1,283 @@
+/**
+ * A data set from what was decided for banks: the features that were recorded at decision time, bit for bit, with labels as they were
+ * known. Rows come by pages in order of arrival, and only numbers are kept of them.
+ */
+import type { Database } from '../../services/shared/database.ts'
+import { AssayError } from '../../services/shared/errors.ts'
+import type { Transaction } from '../../services/shared/events.ts'
+import { readTenants, type Tenant } from '../../services/shared/settings.ts'
+import { Grow } from '../columns/grow.ts'
+import { featureNames, featureSetHash, width } from '../fold/features.ts'
+import { type Dataset, fraud, genuine, type LabelLog, labelsAsKnown, type Segment, sources, unknown } from './dataset.ts'
+import { countOthers, type DecidedRow, decidedPages, labelPages, placesOf, type Span, type Stretch, stretchesOf } from './decided-pages.ts'
+import { inOrder, MatrixWriter } from './matrix.ts'
+import { amountBands, newCards } from './segments.ts'
+
+export type DatabaseSource = {
+  tenants: readonly string[]
+  /** Labels count that were known then; milliseconds since 1970, as are the others. */
+  at: number
+  /** Transactions that happened from here on. */
+  from?: number | undefined
+  /** And before this; `at` unless it is earlier. */
+  to?: number | undefined
+  /** The banks' own unless given; of several banks the longest. */
+  maturityDays?: number
+  report?: (line: string) => void
+}
+
+const dayLength = 86_400_000
+/** No row counts for more: the reciprocal of the share that is drawn for review unless a bank says otherwise. */
+const mostWeight = 2000
+const ownSet = Buffer.from(featureSetHash, 'hex')
+const valueCodes = { genuine, fraud, inconclusive: unknown }
+const analyst = sources.indexOf('analyst')
+
+const floats = () => new Grow((n) => new Float64Array(n))
+
+/** Texts as numbers, a row at a time. */
+class Codes {
+  readonly values: string[] = []
+  readonly #known = new Map<string, number>()
+  readonly #codes = new Grow((n) => new Int32Array(n))
+
+  push(value: string | undefined): void {
+    let code = value === undefined ? -1 : this.#known.get(value)
+    if (code === undefined) {
+      code = this.values.push(value as string) - 1
+      this.#known.set(value as string, code)
+    }
+    this.#codes.push(code)
+  }
+
+  codesIn(order: Uint32Array): Int32Array {
+    const { values } = this.#codes
+    return Int32Array.from(order, (row) => values[row])
+  }
+
+  segment(name: string, order: Uint32Array): Segment {
+    return { name, values: this.values, codes: this.codesIn(order) }
+  }
+}
+
+/** Rows as they are read: stretch after stretch, in each by offset. */
+class Rows {
+  readonly writer = new MatrixWriter(width)
+  readonly times = floats()
+  readonly amounts = floats()
+  readonly offsets = floats()
+  /** 1 / probability of those that were drawn for review, else 1. */
+  readonly drawn = new Grow((n) => new Float32Array(n))
+  readonly tenants = new Codes()
+  readonly cards = new Codes()
+  readonly channels = new Codes()
+  readonly countries = new Codes()
+  readonly #stretches = new Map<string, { first: number; end: number }>()
+
+  add(stretch: Stretch, row: DecidedRow): void {
+    if (row.features.length !== width * Float32Array.BYTES_PER_ELEMENT)
+      throw new AssayError('features_damaged', `The features at ${nameOf(stretch)}, offset ${row.log_offset}, are not ${width} numbers`)
+    const { out, start } = this.writer.row
+    new Uint8Array(out.buffer, out.byteOffset + start * Float32Array.BYTES_PER_ELEMENT, row.features.length).set(row.features)
+    this.writer.next()
+    const { channel, country } = JSON.parse(row.event.toString()) as Transaction
+    this.times.push(row.time)
+    this.amounts.push(row.base_amount)
+    this.offsets.push(row.log_offset)
+    this.drawn.push(row.sampled === 1 && row.sample_probability ? 1 / row.sample_probability : 1)
+    this.tenants.push(stretch.tenant)
+    this.cards.push(`${stretch.tenant}:${row.customer}`)
+    this.channels.push(channel)
+    this.countries.push(country)
+    const known = this.#stretches.get(nameOf(stretch))
+    if (known) known.end++
+    else this.#stretches.set(nameOf(stretch), { first: this.times.length - 1, end: this.times.length })
+  }
+
+  /** The row at a place, or undefined. */
+  at(stretch: Stretch, offset: number): number | undefined {
+    const { first, end } = this.#stretches.get(nameOf(stretch)) ?? { first: 0, end: 0 }
+    const offsets = this.offsets.values
+    let [low, high] = [first, end]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (offsets[middle] < offset) low = middle + 1
+      else high = middle
+    }
+    return low < end && offsets[low] === offset ? low : undefined
+  }
+
+  /** Rows by time, and those of one instant as they came. */
+  byTime(): Uint32Array {
+    const times = this.times.values
+    return Uint32Array.from(times, (_, row) => row).sort((a, b) => times[a] - times[b] || a - b)
+  }
+}
+
+const nameOf = ({ tenant, part, log }: Stretch): string => `${tenant}:${part}:${log}`
+
+async function findTenants(database: Database, names: readonly string[]): Promise<Tenant[]> {
+  const all = await readTenants(database)
+  const found = [...new Set(names)].map((name) => {
+    const tenant = all.find((t) => t.tenant === name)
+    if (!tenant) throw new AssayError('tenant_unknown', `There is no tenant '${name}'`)
+    return tenant
+  })
+  const currencies = [...new Set(found.map((t) => t.settings.baseCurrency))]
+  if (currencies.length > 1)
+    throw new AssayError('currencies_differ', `The banks count in ${currencies.join(' and ')}; their amounts cannot be compared`)
+  return found
+}
+
+async function readRows(database: Database, tenant: string, span: Span, rows: Rows, report: (line: string) => void): Promise<void> {
+  for await (const stretch of stretchesOf(database, tenant))
+    for await (const page of decidedPages(database, stretch, span)) {
+      if (page.some((row) => !row.feature_set.equals(ownSet))) {
+        const others = await countOthers(database, tenant, ownSet, span)
+        throw new AssayError(
+          'features_differ',
+          `${others} transactions of ${tenant} have features of another version than ${featureSetHash}: take a time when that version served, by --from and --to`,
+          { details: { tenant, others } },
+        )
+      }
+      for (const row of page) rows.add(stretch, row)
+      report(`${rows.times.length} transactions read`)
+    }
+}
+
+/** Labels of rows in the order in which they came to be known, and how many there are of transactions that nobody knows. */
+async function readLabels(
+  database: Database,
+  tenants: readonly Tenant[],
+  at: number,
+  rows: Rows,
+  order: Uint32Array,
+): Promise<{ log: LabelLog; strays: number }> {
+  const [places, knownAt] = [new Grow((n) => new Uint32Array(n)), floats()]
+  const [values, said] = [new Grow((n) => new Uint8Array(n)), new Grow((n) => new Uint8Array(n))]
+  const placeOf = new Uint32Array(order.length)
+  for (let place = 0; place < order.length; place++) placeOf[order[place]] = place
+  let strays = 0
+  for (const { tenant } of tenants)
+    for await (const page of labelPages(database, tenant, at)) {
+      const found = await placesOf(database, tenant, [...new Set(page.map((label) => label.transaction_id))])
+      for (const label of page) {
+        const place = found.get(label.transaction_id)
+        if (!place) strays++
+        const row = place && rows.at({ tenant, ...place }, place.log_offset)
+        if (row === undefined) continue
+        places.push(placeOf[row])
+        knownAt.push(label.known_at)
+        values.push(valueCodes[label.value])
+        said.push(sources.indexOf(label.source))
+      }
+    }
+  const known = knownAt.values
+  const sorted = Uint32Array.from(known, (_, i) => i).sort((a, b) => known[a] - known[b] || a - b)
+  return {
+    log: {
+      rows: sorted.map((i) => places.values[i]),
+      knownAt: Float64Array.from(sorted, (i) => known[i]),
+      values: Uint8Array.from(sorted, (i) => values.values[i]),
+      sources: Uint8Array.from(sorted, (i) => said.values[i]),
+    },
+    strays,
+  }
+}
+
+/**
+ * What rows count for. All genuine ones are there already, looked at or not, so they count once. A fraud that only an analyst saw, and
+ * only because it had been drawn, stands for those that were not drawn; one that others reported too would have been known anyway.
+ */
+function weigh(drawn: Float32Array, { rows, sources: said, values }: LabelLog, labels: Uint8Array) {
+  const reported = new Uint8Array(drawn.length)
+  for (let i = 0; i < rows.length; i++) if (values[i] === fraud && said[i] !== analyst) reported[rows[i]] = 1
+  const found = { drawn: 0, weighted: 0, weight: 0, capped: 0 }
+  const weights = drawn.map((weight, row) => {
+    if (weight === 1) return 1
+    found.drawn++
+    if (labels[row] !== fraud || reported[row] === 1) return 1
+    const most = Math.min(weight, mostWeight)
+    found.weighted++
+    found.weight += most
+    if (most < weight) found.capped++
+    return most
+  })
+  return { weights, found }
+}
+
+const countOf = (labels: Uint8Array, value: number): number => labels.reduce((n, label) => n + (label === value ? 1 : 0), 0)
+
+/** Reads the data set. Throws `tenant_unknown`, `currencies_differ`, `data_empty`, `features_differ`, `features_damaged` or `disk_full`. */
+export async function readDataset(database: Database, source: DatabaseSource): Promise<Dataset> {
+  const { at, report = () => undefined } = source
+  const span = { from: source.from ?? 0, to: Math.min(source.to ?? at, at) }
+  const banks = await findTenants(database, source.tenants)
+  const maturityDays = source.maturityDays ?? Math.max(...banks.map((t) => t.settings.labels.maturityDays))
+  const rows = new Rows()
+  try {
+    for (const { tenant } of banks) await readRows(database, tenant, span, rows, report)
+    if (rows.times.length === 0)
+      throw new AssayError('data_empty', `Nothing of ${source.tenants.join(' and ')} was decided in that time`, { details: span })
+    return await assembled(database, banks, { at, span, maturityDays }, rows)
+  } catch (error) {
+    rows.writer.abandon()
+    throw error
+  }
+}
+
+async function assembled(
+  database: Database,
+  banks: readonly Tenant[],
+  { at, span, maturityDays }: { at: number; span: Span; maturityDays: number },
+  read: Rows,
+): Promise<Dataset> {
+  const order = read.byTime()
+  const times = Float64Array.from(order, (row) => read.times.values[row])
+  const amounts = Float64Array.from(order, (row) => read.amounts.values[row])
+  const cards = read.cards.codesIn(order)
+  const { log, strays } = await readLabels(database, banks, at, read, order)
+  const maturity = maturityDays * dayLength
+  const known = { rows: order.length, times, labels: log, maturity }
+  const labels = labelsAsKnown(known, at)
+  const { weights, found } = weigh(
+    Float32Array.from(order, (row) => read.drawn.values[row]),
+    log,
+    labels,
+  )
+  const currency = banks[0].settings.baseCurrency
+  const instant = (time: number) => new Date(time).toISOString()
+  return {
+    ...known,
+    description: {
+      source: 'decided transactions',
+      tenants: banks.map((t) => t.tenant),
+      from: instant(times[0]),
+      to: instant(span.to),
+      at: instant(at),
+      rows: order.length,
+      currency,
+      maturityDays,
+      labels: log.rows.length,
+      labelsOfUnknownTransactions: strays,
+      frauds: countOf(labels, fraud),
+      genuine: countOf(labels, genuine),
+      leftOut: countOf(labels, unknown),
+      drawnForReview: found,
+    },
+    features: featureNames,
+    featureSet: featureSetHash,
+    matrix: inOrder(read.writer.finish(), order),
+    at,
+    weights,
+    amounts,
+    cards,
+    segments: [
+      ...(banks.length > 1 ? [read.tenants.segment('tenant', order)] : []),
+      read.channels.segment('channel', order),
+      read.countries.segment('country', order),
+      amountBands(amounts, currency),
+      newCards(times, cards),
+    ],
+  }
+}
