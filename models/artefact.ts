@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers'
 import { AssayError, messageOf } from '../services/shared/errors.ts'
+import type { ModelBins } from './drift/bins.ts'
 
 export type Figures = { rows: number; frauds: number; auc: number; ap: number; ece: number; meanOverBase: number; recallAtBudget: number }
 export type Manifest = {
@@ -24,6 +25,8 @@ export type Manifest = {
   training?: Record<string, unknown>
   /** On a later period that had no part in training or in any choice. */
   figures: { network: Figures; logisticRegression: Figures; baseRate: number }
+  /** What its rows and scores looked like, to tell drift by. */
+  bins?: ModelBins
   /** Of model.json and weights.bin. */
   sha256: Record<string, string>
 }

@@ -7,6 +7,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { AssayError } from '../../services/shared/errors.ts'
 import type { Manifest } from '../artefact.ts'
 import type { Dataset } from '../data/dataset.ts'
+import { binsOf } from '../drift/bins.ts'
 import { figuresOf } from '../evaluation/metrics.ts'
 import { Checkpoint } from './checkpoint.ts'
 import type { TrainConfig } from './config.ts'
@@ -119,6 +120,8 @@ export async function trainModel(data: Dataset, config: TrainConfig, options: Tr
     logisticRegression: figuresOf(logistic.scores, truth),
     baseRate: truth.length === 0 ? 0 : Math.round((frauds / truth.length) * 1e6) / 1e6,
   }
+  const { matrix, features, times } = data
+  const bins = binsOf({ matrix, features, times, rows: train.rows, scores: scoresOf(network, matrix, validation.rows) })
   return {
     model: networkOf(network.encoding, network.shape, network.members),
     fitted: network,
@@ -141,6 +144,7 @@ export async function trainModel(data: Dataset, config: TrainConfig, options: Tr
       },
       training: config,
       figures,
+      bins,
     },
   }
 }
