@@ -16,6 +16,7 @@ import type { Intake } from './intake/intake.ts'
 import type { Partition } from './intake/partition.ts'
 import { type Move, recordHash } from './intake/progress.ts'
 import type { Meters } from './meters.ts'
+import { placeOf } from './parse.ts'
 import type { Detection } from './pipeline.ts'
 import { readBack } from './read-back.ts'
 import { type Profiles, partitionName } from './state/profiles.ts'
@@ -56,6 +57,10 @@ export function createLane(deps: Deps): Lane {
   let published: Promise<void> = Promise.resolve()
   /** Up to where each partition's ids are all looked for, since the database refused one of them. */
   const refused = new Map<Partition, number>()
+  /** What the database said of records that it will never take, by `placeOf`: they become dead letters. */
+  const condemned = new Map<string, string>()
+  /** Batches in a row that were not recorded since an id of theirs was taken. */
+  let takenInARow = 0
   let inPreparation = false
   let unpublished = 0
   let problem: string | undefined
@@ -126,7 +131,9 @@ export function createLane(deps: Deps): Lane {
     const began = performance.now()
     const outcome = await detection.record(batch.prepared)
     meters.recorded((performance.now() - began) / 1000, batch.prepared.verdicts.length)
+    takenInARow = outcome.result === 'taken' ? takenInARow + 1 : 0
     if (outcome.result === 'recorded') {
+      if (condemned.size > 0) for (const raw of batch.raws) condemned.delete(placeOf(raw))
       const moved = counters.move(batch.prepared.counted, batch.steps)
       moved.catch(() => undefined)
       publishInOrder(batch.prepared.verdicts, batch.partitions, moved)
@@ -135,6 +142,15 @@ export function createLane(deps: Deps): Lane {
     }
     telemetry.logger.warn({ result: outcome.result, records: batch.raws.length }, 'the batch was not recorded')
     if (outcome.result === 'taken') for (const [p, to] of batch.partitions) refused.set(p, to)
+    if (outcome.result === 'refused') {
+      for (const { raw, detail } of outcome.refused) {
+        telemetry.logger.error(
+          { ...raw, key: undefined, value: undefined, detail },
+          'the database does not take a record; it becomes a dead letter',
+        )
+        condemned.set(placeOf(raw), detail)
+      }
+    }
     if (outcome.result === 'fenced') for (const move of outcome.by) intake.lose(move)
     return false
   }
@@ -221,7 +237,7 @@ export function createLane(deps: Deps): Lane {
     const checkAll = [...partitions.keys()].some((p) => refused.has(p))
     const inHand = recording && { decided: recording.prepared.decided, touched: recording.prepared.touched, recorded }
     const prepared = await detection
-      .prepare({ raws, moves, applied, tenants: deps.tenants(), inHand, checkAll })
+      .prepare({ raws, moves, applied, tenants: deps.tenants(), inHand, checkAll, condemned })
       .catch((error: unknown) => ({ error }))
     if ('error' in prepared) {
       // Nobody knows how far it came, so that no profile it may have changed is kept.
@@ -286,7 +302,8 @@ export function createLane(deps: Deps): Lane {
       await recorded.catch(() => undefined)
       await published.catch(() => undefined)
     },
-    problem: () => problem,
+    problem: () =>
+      problem ?? (takenInARow >= 5 ? 'a batch is not recorded, again and again, since TiDB has an id of it already' : undefined),
     async idle() {
       while (inPreparation) await new Promise((resolve) => setTimeout(resolve, 1))
       await recorded.catch(() => undefined)

@@ -5,7 +5,7 @@ import { customerOf, type Label, type Outcome, type Party, type Transaction, top
 import { partitionOf } from '../shared/kafkajs.ts'
 import { type DeadLettered, deadLetter, type Ok } from '../shared/outcomes.ts'
 import type { Tenant } from '../shared/settings.ts'
-import type { Applied, Candidate, Decided, Input, Raw, Verdict } from './batch.ts'
+import type { Applied, Candidate, Decided, Input, Place, Raw, Verdict } from './batch.ts'
 import { contentHash } from './content-hash.ts'
 import type { Move } from './intake/progress.ts'
 import type { Rates } from './state/rates.ts'
@@ -22,8 +22,13 @@ export type Taken = {
   inHand: { decided: ReadonlyMap<string, Decided>; touched: ReadonlySet<string>; recorded: Promise<unknown> } | undefined
   /** Look for every id in TiDB, since the database refused one of this batch. */
   checkAll: boolean
+  /** What the database said of records that it will never take, by `placeOf`. */
+  condemned: ReadonlyMap<string, string>
 }
 export type Parsed = Omit<Taken, 'raws'> & { verdicts: (Verdict | { kind: 'candidate'; raw: Raw; candidate: Candidate })[] }
+
+/** Where a record lies, as one text. */
+export const placeOf = ({ tenant, topic, partition, log, offset }: Place): string => `${tenant}:${topic}:${partition}:${log}:${offset}`
 
 const readers: Record<Input, (value: Buffer | null) => Ok<unknown> | DeadLettered> = {
   transactions: eventReader(topics.transactions.schema),
@@ -88,7 +93,7 @@ const misplaced = (raw: Raw, key: string, partitions: number): boolean => partit
 
 /** Makes the step. `rates` converts to the tenant's base currency. */
 export function parse(rates: Rates, clock: () => number) {
-  const examineRecord = (raw: Raw, tenant: Tenant, now: number): Parsed['verdicts'][number] => {
+  const examineRecord = (raw: Raw, tenant: Tenant, refusal: string | undefined, now: number): Parsed['verdicts'][number] => {
     const dead = (d: DeadLettered): Verdict => ({
       kind: 'dead_letter',
       raw,
@@ -97,6 +102,7 @@ export function parse(rates: Rates, clock: () => number) {
       value: raw.value === null ? null : maskCardNumbers(raw.value),
       at: now,
     })
+    if (refusal !== undefined) return dead(deadLetter('refused', `the database does not take it: ${refusal}`))
     const event = readers[raw.topic](raw.value) as Ok<Transaction & Outcome & Party & Label> | DeadLettered
     if (event.outcome !== 'ok') return dead(event)
     if (event.value.tenant !== raw.tenant)
@@ -120,7 +126,9 @@ export function parse(rates: Rates, clock: () => number) {
   }
   return function parse(batch: Taken): Parsed {
     const now = clock()
-    const verdicts = batch.raws.map((raw) => examineRecord(raw, batch.tenants.get(raw.tenant) as Tenant, now))
+    const { tenants, condemned } = batch
+    const refusalOf = (raw: Raw) => (condemned.size === 0 ? undefined : condemned.get(placeOf(raw)))
+    const verdicts = batch.raws.map((raw) => examineRecord(raw, tenants.get(raw.tenant) as Tenant, refusalOf(raw), now))
     return { ...batch, verdicts }
   }
 }

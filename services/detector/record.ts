@@ -1,12 +1,24 @@
 /** Fifth step: one TiDB transaction writes what became of every record of the batch and moves progress, or nothing is written. */
 import type { PoolConnection } from 'mysql2/promise'
-import { backoff, type Connection, type Database, isConnectionLost, isDuplicate, isRetriable, type Value } from '../shared/database.ts'
+import {
+  backoff,
+  type Connection,
+  type Database,
+  isConnectionLost,
+  isDuplicate,
+  isRefusal,
+  isRetriable,
+  type Value,
+} from '../shared/database.ts'
 import { messageOf } from '../shared/errors.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
-import { type Decided, positionOf, type Verdict } from './batch.ts'
+import { type Decided, positionOf, type Raw, type Verdict } from './batch.ts'
 import { type LabelStanding, moveColumns } from './counters/labels.ts'
 import type { Prepared } from './decide.ts'
 import { advance, type Move, type Standing, standing } from './intake/progress.ts'
+
+/** A record whose values the database refuses, and in what words. */
+export type Refused = { raw: Raw; detail: string }
 
 export type Recorded =
   | { result: 'recorded' }
@@ -14,6 +26,8 @@ export type Recorded =
   | { result: 'fenced'; by: Move[] }
   /** An id of the batch has been decided under another customer or before the horizon; nothing was written. */
   | { result: 'taken' }
+  /** The database will never take what these records say; nothing was written. */
+  | { result: 'refused'; refused: Refused[] }
   /** The detector stops before the database came back; nothing is known of the last attempt. */
   | { result: 'abandoned' }
 
@@ -192,6 +206,9 @@ export async function prepareForWriting(connection: PoolConnection): Promise<voi
   await connection.query("SET /*T! tidb_txn_mode = 'optimistic', tidb_opt_fix_control = '44823:0', */ autocommit = 0")
 }
 
+/** Conflicts of one batch after which they are said to last. */
+const lastingConflict = 10
+
 /** Makes the recorder. `featureSet` is the hash of the feature definitions, 8 bytes. */
 export function createRecorder(database: Database, telemetry: Telemetry, featureSet: Buffer): Recorder {
   let connection: PoolConnection | undefined
@@ -225,13 +242,33 @@ export function createRecorder(database: Database, telemetry: Telemetry, feature
       await c.query('ROLLBACK')
       return false
     }
+    await write(c, verdicts)
+    await c.query('COMMIT')
+    return true
+  }
+  const write = async (c: PoolConnection, verdicts: readonly Verdict[]) => {
     const decided = verdicts.flatMap((v) => (v.kind === 'decided' ? [v.row] : []))
     if (decided.length > 0) await insertDecided(c, decided, featureSet)
     if (decided.length < verdicts.length) {
       for (const [statement, rows] of otherRows(verdicts, Date.now())) await c.query(statement, [rows] as never)
     }
-    await c.query('COMMIT')
-    return true
+  }
+
+  /** The records that are refused, found by halves that are written and taken back. */
+  const refusedOf = async (verdicts: readonly Verdict[]): Promise<Refused[]> => {
+    const c = await open()
+    const refusal = await write(c, verdicts).then(
+      () => undefined,
+      (error: unknown) => {
+        if (!isRefusal(error)) throw error
+        return messageOf(error)
+      },
+    )
+    await c.query('ROLLBACK')
+    if (refusal === undefined) return []
+    if (verdicts.length === 1) return [{ raw: verdicts[0].raw, detail: refusal }]
+    const middle = verdicts.length >> 1
+    return [...(await refusedOf(verdicts.slice(0, middle))), ...(await refusedOf(verdicts.slice(middle)))]
   }
 
   /** Progress that does not stand where it should was moved by another owner, or by an attempt of ours whose answer was lost. */
@@ -252,17 +289,28 @@ export function createRecorder(database: Database, telemetry: Telemetry, feature
   return {
     problem: () => problem,
     async record(verdicts, moves) {
+      let refusing = false
       for (let n = 0; ; n++) {
         try {
+          if (refusing) {
+            refusing = false
+            const refused = await refusedOf(verdicts)
+            // A dead letter that is refused has nowhere to go.
+            if (refused.length > 0 && !refused.some(({ raw }) => verdicts.some((v) => v.raw === raw && v.kind === 'dead_letter')))
+              return { result: 'refused', refused }
+          }
           const now = await tryOnce(verdicts, moves)
           problem = undefined
           if (now.stands === 'written') return { result: 'recorded' }
           if (now.stands === 'fenced') return { result: 'fenced', by: now.by }
           if (now.stands === 'taken') return { result: 'taken' }
         } catch (error) {
-          if (isRetriable(error)) await connection?.query('ROLLBACK').catch(close)
-          else {
+          if (isRetriable(error)) {
+            await connection?.query('ROLLBACK').catch(close)
+            if (n >= lastingConflict) problem = `TiDB does not take batches: ${messageOf(error)}`
+          } else {
             close()
+            refusing = isRefusal(error)
             problem = `TiDB does not take batches: ${messageOf(error)}`
             telemetry.logger.warn({ reason: messageOf(error), lost: isConnectionLost(error) }, 'the batch was not recorded; trying again')
           }

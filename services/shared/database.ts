@@ -33,6 +33,12 @@ const lostConnection = new Set([
 /** Whether the same transaction may be run again from its beginning. mysql2 gives TiDB's 9007 no `code`, so `errno` decides. */
 export const isRetriable = (error: unknown): boolean => retriable.has((error as { errno?: number } | null | undefined)?.errno ?? 0)
 
+/** Null, out of range, truncated, not a date, not text, too long, not JSON, against a check. */
+const refusals = new Set([1048, 1264, 1265, 1292, 1366, 1406, 1690, 3140, 3819])
+
+/** Whether the database will never take these values. */
+export const isRefusal = (error: unknown): boolean => refusals.has((error as { errno?: number } | null | undefined)?.errno ?? 0)
+
 /** TiDB lost sight of its own storage during a COMMIT: «execution result undetermined». */
 const undetermined = 8501
 

@@ -29,19 +29,21 @@ test('partitions pass from member to member under load: every record has one out
   const sending = send()
   const members: Service[] = []
   const owners = new Set<string>()
+  let joined = 0
   const join = async () => {
     const service = createDetector(b.config, testTelemetry())
     onTestFinished(() => service.stop())
     members.push(service)
+    joined++
     await service.start()
   }
-  /** Waits until all who are members own partitions, and another hundred records have been decided. */
+  /** Waits until whoever joined has had partitions, all who are members have some, and another hundred records have been decided. */
   const working = async () => {
     const from = await progressOf(b)
     await eventually('records under the new owners', async () => {
       const now = await rows<{ owner: string }>(b, "SELECT DISTINCT owner FROM progress WHERE tenant = ? AND topic = 'transactions'")
       for (const { owner } of now) owners.add(owner)
-      return now.length === members.length && (await progressOf(b)) > from + 100
+      return owners.size === joined && now.length === members.length && (await progressOf(b)) > from + 100
     })
   }
   await join()

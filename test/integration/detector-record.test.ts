@@ -203,7 +203,7 @@ describe('a batch is recorded', () => {
 
 test('owners that take a partition from each other all the time go on where the one before them stopped', async () => {
   await take()
-  const found = { recorded: 0, fenced: 0, taken: 0, abandoned: 0 }
+  const found = { recorded: 0, fenced: 0, taken: 0, refused: 0, abandoned: 0 }
   const contest = async () => {
     const recorder = recorderWith()
     for (let turn = 0; turn < 40; turn++) {
@@ -213,7 +213,7 @@ test('owners that take a partition from each other all the time go on where the 
     }
   }
   await Promise.all([contest(), contest(), contest(), contest()])
-  expect(found).toMatchObject({ taken: 0, abandoned: 0 })
+  expect(found).toMatchObject({ taken: 0, refused: 0, abandoned: 0 })
   expect(found.recorded).toBeGreaterThan(0)
   expect(await next()).toBe(3 * found.recorded)
   expect((await ids()).length).toBe(3 * found.recorded)

@@ -51,7 +51,7 @@ export async function claim(
       nextOffset: row.next_offset,
       log: row.log,
       lastRecord: row.last_record,
-      intact: row.epoch === epochBefore,
+      intact: row.epoch === epochBefore && row.owner === owner,
     }
   })
 }
