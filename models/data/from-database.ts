@@ -4,13 +4,13 @@
  */
 import type { Database } from '../../services/shared/database.ts'
 import { AssayError } from '../../services/shared/errors.ts'
-import type { Transaction } from '../../services/shared/events.ts'
 import { readTenants, type Tenant } from '../../services/shared/settings.ts'
 import { Grow } from '../columns/grow.ts'
-import { featureNames, featureSetHash, width } from '../fold/features.ts'
-import { type Dataset, fraud, genuine, type LabelLog, labelsAsKnown, type Segment, sources, unknown } from './dataset.ts'
-import { countOthers, type DecidedRow, decidedPages, labelPages, placesOf, type Span, type Stretch, stretchesOf } from './decided-pages.ts'
-import { inOrder, MatrixWriter } from './matrix.ts'
+import { featureNames, featureSetHash } from '../fold/features.ts'
+import { type Dataset, fraud, genuine, type LabelLog, labelsAsKnown, sources, unknown } from './dataset.ts'
+import { countOthers, decidedPages, labelPages, placesOf, type Span, stretchesOf } from './decided-pages.ts'
+import { Rows } from './decided-rows.ts'
+import { inOrder } from './matrix.ts'
 import { amountBands, newCards } from './segments.ts'
 
 export type DatabaseSource = {
@@ -32,89 +32,6 @@ const mostWeight = 2000
 const ownSet = Buffer.from(featureSetHash, 'hex')
 const valueCodes = { genuine, fraud, inconclusive: unknown }
 const analyst = sources.indexOf('analyst')
-
-const floats = () => new Grow((n) => new Float64Array(n))
-
-/** Texts as numbers, a row at a time. */
-class Codes {
-  readonly values: string[] = []
-  readonly #known = new Map<string, number>()
-  readonly #codes = new Grow((n) => new Int32Array(n))
-
-  push(value: string | undefined): void {
-    let code = value === undefined ? -1 : this.#known.get(value)
-    if (code === undefined) {
-      code = this.values.push(value as string) - 1
-      this.#known.set(value as string, code)
-    }
-    this.#codes.push(code)
-  }
-
-  codesIn(order: Uint32Array): Int32Array {
-    const { values } = this.#codes
-    return Int32Array.from(order, (row) => values[row])
-  }
-
-  segment(name: string, order: Uint32Array): Segment {
-    return { name, values: this.values, codes: this.codesIn(order) }
-  }
-}
-
-/** Rows as they are read: stretch after stretch, in each by offset. */
-class Rows {
-  readonly writer = new MatrixWriter(width)
-  readonly times = floats()
-  readonly amounts = floats()
-  readonly offsets = floats()
-  /** 1 / probability of those that were drawn for review, else 1. */
-  readonly drawn = new Grow((n) => new Float32Array(n))
-  readonly tenants = new Codes()
-  readonly cards = new Codes()
-  readonly channels = new Codes()
-  readonly countries = new Codes()
-  readonly #stretches = new Map<string, { first: number; end: number }>()
-
-  add(stretch: Stretch, row: DecidedRow): void {
-    if (row.features.length !== width * Float32Array.BYTES_PER_ELEMENT)
-      throw new AssayError('features_damaged', `The features at ${nameOf(stretch)}, offset ${row.log_offset}, are not ${width} numbers`)
-    const { out, start } = this.writer.row
-    new Uint8Array(out.buffer, out.byteOffset + start * Float32Array.BYTES_PER_ELEMENT, row.features.length).set(row.features)
-    this.writer.next()
-    const { channel, country } = JSON.parse(row.event.toString()) as Transaction
-    this.times.push(row.time)
-    this.amounts.push(row.base_amount)
-    this.offsets.push(row.log_offset)
-    this.drawn.push(row.sampled === 1 && row.sample_probability ? 1 / row.sample_probability : 1)
-    this.tenants.push(stretch.tenant)
-    this.cards.push(`${stretch.tenant}:${row.customer}`)
-    this.channels.push(channel)
-    this.countries.push(country)
-    const known = this.#stretches.get(nameOf(stretch))
-    if (known) known.end++
-    else this.#stretches.set(nameOf(stretch), { first: this.times.length - 1, end: this.times.length })
-  }
-
-  /** The row at a place, or undefined. */
-  at(stretch: Stretch, offset: number): number | undefined {
-    const { first, end } = this.#stretches.get(nameOf(stretch)) ?? { first: 0, end: 0 }
-    const offsets = this.offsets.values
-    let [low, high] = [first, end]
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (offsets[middle] < offset) low = middle + 1
-      else high = middle
-    }
-    return low < end && offsets[low] === offset ? low : undefined
-  }
-
-  /** Rows by time, and those of one instant as they came. */
-  byTime(): Uint32Array {
-    const times = this.times.values
-    return Uint32Array.from(times, (_, row) => row).sort((a, b) => times[a] - times[b] || a - b)
-  }
-}
-
-const nameOf = ({ tenant, part, log }: Stretch): string => `${tenant}:${part}:${log}`
 
 async function findTenants(database: Database, names: readonly string[]): Promise<Tenant[]> {
   const all = await readTenants(database)
@@ -153,7 +70,7 @@ async function readLabels(
   rows: Rows,
   order: Uint32Array,
 ): Promise<{ log: LabelLog; strays: number }> {
-  const [places, knownAt] = [new Grow((n) => new Uint32Array(n)), floats()]
+  const [places, knownAt] = [new Grow((n) => new Uint32Array(n)), new Grow((n) => new Float64Array(n))]
   const [values, said] = [new Grow((n) => new Uint8Array(n)), new Grow((n) => new Uint8Array(n))]
   const placeOf = new Uint32Array(order.length)
   for (let place = 0; place < order.length; place++) placeOf[order[place]] = place
