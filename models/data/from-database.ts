@@ -27,6 +27,7 @@ export type DatabaseSource = {
 }
 
 const dayLength = 86_400_000
+const reportEvery = 50_000
 /** No row counts for more: the reciprocal of the share that is drawn for review unless a bank says otherwise. */
 const mostWeight = 2000
 const ownSet = Buffer.from(featureSetHash, 'hex')
@@ -57,8 +58,10 @@ async function readRows(database: Database, tenant: string, span: Span, rows: Ro
           { details: { tenant, others } },
         )
       }
+      const before = rows.times.length
       for (const row of page) rows.add(stretch, row)
-      report(`${rows.times.length} transactions read`)
+      const now = rows.times.length
+      if (Math.floor(before / reportEvery) < Math.floor(now / reportEvery)) report(`${now} transactions read`)
     }
 }
 
