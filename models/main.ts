@@ -1,12 +1,14 @@
 /** `npm run model -- <command>`: trains, judges and manages the models that score. */
 import { Command } from 'commander'
 import { messageOf } from '../services/shared/errors.ts'
+import { addEvaluate } from './commands/evaluate.ts'
 import { addHandbook } from './commands/handbook.ts'
 import { addRegistry } from './commands/registry.ts'
 import { addTrain } from './commands/train.ts'
 
 const program = new Command('npm run model --').description('Trains, judges and manages the models that score.')
 addTrain(program)
+addEvaluate(program)
 addHandbook(program)
 addRegistry(program)
 

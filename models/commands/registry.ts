@@ -20,6 +20,7 @@ import {
 import { files, type Manifest, modelFolder } from '../artefact.ts'
 import { cardOf } from '../card.ts'
 import { loadScorer } from '../scorer.ts'
+import { table } from './table.ts'
 
 type Because = { by: string; reason: string }
 type Json = { json?: boolean }
@@ -31,19 +32,6 @@ const versionOf = (text: string): number => {
 }
 const manifestOf = ({ manifest }: Version) => manifest as unknown as Manifest
 const say = (time: number) => new Date(time).toISOString().slice(0, 16).replace('T', ' ')
-
-/** A table of text, columns as wide as their longest cell. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((name, c) => Math.max(name.length, ...rows.map((row) => row[c].length)))
-  return [head, ...rows]
-    .map((row) =>
-      row
-        .map((cell, c) => cell.padEnd(widths[c]))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
-}
 
 const figures = ['auc', 'ap', 'recallAtBudget', 'ece', 'meanOverBase'] as const
 

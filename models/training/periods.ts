@@ -45,20 +45,29 @@ export function endOf({ at, times, labels }: Dataset): number {
 }
 
 /**
- * The last `testShare` of the time is judged. What is learnt from had labels that were complete when it began: a row that was not mature
- * by then is left out, since its fraud may not have been reported yet. Of a real data set only mature rows are judged; a simulation knows
- * the truth of all.
+ * The last `testShare` of the time, by which a model is judged. Of a real data set only mature rows are judged; a simulation knows the
+ * truth of all.
+ */
+export function judgedPeriodOf(data: Dataset, testShare: number, at = endOf(data)): { test: Period; start: number } {
+  const { times, maturity, truth, rows } = data
+  const outcomes = truth ?? labelsAsKnown(data, at)
+  const judged = truth ? rows : rowAt(data, at - maturity)
+  if (judged < 2) throw new AssayError('data_too_short', 'No transaction is old enough for its label to be known: take a longer time')
+  const start = times[judged - 1] - testShare * (times[judged - 1] - times[0])
+  return { test: rowsWith(rowAt(data, start), judged, outcomes), start }
+}
+
+/**
+ * What is learnt from had labels that were complete when the judged period began: a row that was not mature by then is left out, since
+ * its fraud may not have been reported yet.
  */
 export function periodsOf(
   data: Dataset,
   { validationShare, testShare }: { validationShare: number; testShare: number },
   at = endOf(data),
 ): Periods {
-  const { times, maturity, truth, rows } = data
-  const outcomes = truth ?? labelsAsKnown(data, at)
-  const judged = truth ? rows : rowAt(data, at - maturity)
-  if (judged < 2) throw new AssayError('data_too_short', 'No transaction is old enough for its label to be known: take a longer time')
-  const start = times[judged - 1] - testShare * (times[judged - 1] - times[0])
+  const { times, maturity } = data
+  const { test, start } = judgedPeriodOf(data, testShare, at)
   const labels = labelsAsKnown(data, start)
   const mature = rowAt(data, start - maturity)
   if (mature < 2)
@@ -71,5 +80,5 @@ export function periodsOf(
   const validation = rowsWith(from, mature, labels)
   checkEnough('training', train)
   checkEnough('validation', validation)
-  return { train, validation, test: rowsWith(rowAt(data, start), judged, outcomes), start }
+  return { train, validation, test, start }
 }

@@ -1,0 +1,70 @@
+/** What is told of a judgement: tables, and a page that needs nothing but itself. */
+import type { Difference, Interval } from './bootstrap.ts'
+import type { Judgement, MetricName } from './judge.ts'
+
+/** What a report is made of. */
+export type Reported = Judgement & {
+  model: { folder: string; name: string }
+  against?: { folder: string; name: string; figures: Judgement['figures'] }
+  differences?: Record<MetricName, Difference>
+  data: Record<string, unknown>
+}
+
+const names: Record<MetricName, string> = {
+  auc: 'AUC',
+  ap: 'average precision',
+  recallAtBudget: 'recall at 1 alert in 200',
+  recallAtFalsePositives: 'recall at 1 % false positives',
+  ece: 'calibration error',
+  meanOverBase: 'mean score over base rate',
+}
+
+const number = (value: number) => (Number.isNaN(value) ? '-' : value.toFixed(4))
+const interval = (of: Interval | undefined) => (of ? `${number(of.value)} [${number(of.low)}, ${number(of.high)}]` : '-')
+
+/** The figures with their intervals, the head first. */
+export function figureRows({ model, figures, against, differences }: Reported): string[][] {
+  const other = against ? [`${against.name} (${against.folder})`, 'difference', 'draws above'] : []
+  const rows = (Object.keys(names) as MetricName[]).map((name) => {
+    const difference = differences?.[name]
+    const compared =
+      against && difference ? [interval(against.figures[name]), interval(difference), `${Math.round(difference.above * 100)} %`] : []
+    return [names[name], interval(figures[name]), ...compared]
+  })
+  return [['95 % intervals by card', `${model.name} (${model.folder})`, ...other], ...rows]
+}
+
+/** The parts, the head first. */
+export const partRows = ({ parts }: Reported): string[][] => [
+  ['segment', 'value', 'rows', 'frauds', 'AUC', 'average precision', 'recall at 1 alert in 200'],
+  ...parts.map((p) => [p.segment, p.value, String(p.rows), String(p.frauds), interval(p.auc), interval(p.ap), interval(p.recallAtBudget)]),
+]
+
+const escaped = (text: string) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)
+
+function htmlTable([head, ...rows]: string[][]): string {
+  const line = (cells: string[], tag: 'th' | 'td') => `<tr>${cells.map((cell) => `<${tag}>${escaped(cell)}</${tag}>`).join('')}</tr>`
+  return `<table><thead>${line(head, 'th')}</thead><tbody>${rows.map((row) => line(row, 'td')).join('\n')}</tbody></table>`
+}
+
+const style = `body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#1c2430;background:#fff}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:1rem 0}th,td{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #d5dae1}
+h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}figure{display:inline-block;margin:0 1.5rem 1.5rem 0}svg{max-width:100%;height:auto}`
+
+/** A page of HTML. */
+export function reportOf(of: Reported): string {
+  const { model, rows, frauds, baseRate, data } = of
+  const facts = Object.entries(data).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)])
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escaped(model.name)}: evaluation</title>
+<style>${style}</style></head><body>
+<h1>How good ${escaped(model.name)} is</h1>
+<p>${rows} transactions with ${frauds} frauds (base rate ${baseRate.toPrecision(3)}). In brackets: 95 % intervals, found by drawing whole cards anew.</p>
+${htmlTable(figureRows(of))}
+<h2>Segments</h2>
+${htmlTable(partRows(of))}
+<h2>Data</h2>
+${htmlTable([['what', 'is'], ...facts])}
+</body></html>
+`
+}
