@@ -48,7 +48,12 @@ export const variables = [
     unit: 'port, 0 for any free one',
     meaning: 'Port of /livez, /readyz and /metrics of detector and casework',
   },
-  { name: 'ASSAY_MODEL', default: 'models/default', unit: 'folder', meaning: 'Model that scores' },
+  {
+    name: 'ASSAY_MODEL',
+    default: 'models/default',
+    unit: 'folder',
+    meaning: 'Model that ships: it becomes champion where the registry has none',
+  },
   { name: 'ASSAY_BACKEND', default: 'wasm', unit: 'wasm|node|auto', meaning: "TensorFlow.js's backend that scores" },
   {
     name: 'ASSAY_SECRET',
