@@ -121,7 +121,7 @@ async function run(options: Options): Promise<void> {
   const parts = partRows(evaluation)
   print(`\n${table(parts[0], parts.slice(1))}`)
   if (options.out !== undefined) {
-    writeFileSync(options.out, reportOf(evaluation))
+    writeFileSync(options.out, await reportOf(evaluation))
     say(`written to ${options.out}`)
   }
   if (options.json) print(JSON.stringify(evaluation))

@@ -1,6 +1,7 @@
 /** What is told of a judgement: tables, and a page that needs nothing but itself. */
 import type { Difference, Interval } from './bootstrap.ts'
 import type { Judgement, MetricName } from './judge.ts'
+import { plotsOf } from './plots.ts'
 
 /** What a report is made of. */
 export type Reported = Judgement & {
@@ -52,15 +53,17 @@ table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:1rem 0}t
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}figure{display:inline-block;margin:0 1.5rem 1.5rem 0}svg{max-width:100%;height:auto}`
 
 /** A page of HTML. */
-export function reportOf(of: Reported): string {
+export async function reportOf(of: Reported): Promise<string> {
   const { model, rows, frauds, baseRate, data } = of
   const facts = Object.entries(data).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)])
+  const plots = await plotsOf(of)
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escaped(model.name)}: evaluation</title>
 <style>${style}</style></head><body>
 <h1>How good ${escaped(model.name)} is</h1>
 <p>${rows} transactions with ${frauds} frauds (base rate ${baseRate.toPrecision(3)}). In brackets: 95 % intervals, found by drawing whole cards anew.</p>
 ${htmlTable(figureRows(of))}
+${plots.map((svg) => `<figure>${svg}</figure>`).join('\n')}
 <h2>Segments</h2>
 ${htmlTable(partRows(of))}
 <h2>Data</h2>

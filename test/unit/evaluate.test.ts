@@ -5,12 +5,12 @@ import { foldStream } from '../../models/data/from-simulator.ts'
 import { reportOf } from '../../models/evaluation/report.ts'
 
 it('judges the shipped model on a simulated bank, beside itself, and writes a page', async () => {
-  const size = { transactions: 6000, customers: 200, days: 30 }
+  const size = { transactions: 3000, customers: 100, days: 30 }
   const data = foldStream(simulate({ seed: 5, tenant: '<b>', start: Date.UTC(2025, 0, 6), resends: 0, ...size }), size.transactions, {
     source: '<script>',
   })
   const folder = 'models/default'
-  const found = await evaluate(data, { model: folder, against: folder, testShare: 0.5 }, () => undefined)
+  const found = await evaluate(data, { model: folder, against: folder, testShare: 1 }, () => undefined)
   const { auc, ap } = found.figures
   expect(found.frauds).toBeGreaterThan(5)
   expect(auc.value).toBeGreaterThan(0.7)
@@ -24,9 +24,11 @@ it('judges the shipped model on a simulated bank, beside itself, and writes a pa
   const kinds = found.parts.filter((part) => part.segment === 'kind of fraud')
   expect(kinds.reduce((sum, part) => sum + part.frauds, 0)).toBe(found.frauds)
 
-  const page = reportOf(found)
+  const page = await reportOf(found)
   expect(page).toContain('&#60;script&#62;')
   expect(page).not.toContain('<script')
+  expect(page.match(/<svg /g)).toHaveLength(4)
+  expect(page).not.toContain('NaN')
 })
 
 it('refuses data with other features than the model has', async () => {

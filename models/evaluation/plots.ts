@@ -1,0 +1,112 @@
+/** Plots of a judgement as SVG. Vega is loaded when it is needed: it takes a while, and most commands do without. */
+import type { TopLevelSpec } from 'vega-lite'
+import type { Judgement } from './judge.ts'
+
+const [width, height] = [380, 260]
+const colour = '#1f5fa8'
+const share = { domain: [0, 1] }
+
+const precisionRecall = ({ precisionRecall: values, baseRate }: Judgement): TopLevelSpec => ({
+  title: 'Precision by recall',
+  width,
+  height,
+  layer: [
+    {
+      data: { values },
+      mark: { type: 'line', color: colour, interpolate: 'linear' },
+      encoding: {
+        x: { field: 'recall', type: 'quantitative', scale: share, title: 'recall' },
+        y: { field: 'precision', type: 'quantitative', scale: share, title: 'precision' },
+      },
+    },
+    {
+      data: { values: [{ baseRate }] },
+      mark: { type: 'rule', strokeDash: [4, 4], color: '#888' },
+      encoding: { y: { field: 'baseRate', type: 'quantitative' } },
+    },
+  ],
+})
+
+/** Near 0, where most scores are, the axes are stretched. */
+const stretched = { type: 'symlog' as const, constant: 0.0005, domain: [0, 1] }
+const ticks = { values: [0, 0.001, 0.01, 0.1, 0.5, 1], format: '~g' }
+
+const reliability = ({ reliability: values }: Judgement): TopLevelSpec => ({
+  title: 'Reliability: bins of equal weight, on the dashes if calibrated',
+  width,
+  height,
+  layer: [
+    {
+      data: { values: [0, 1].map((x) => ({ meanScore: x, fraudShare: x })) },
+      mark: { type: 'line', strokeDash: [4, 4], color: '#888' },
+      encoding: {
+        x: { field: 'meanScore', type: 'quantitative', scale: stretched, axis: ticks, title: 'mean score' },
+        y: { field: 'fraudShare', type: 'quantitative', scale: stretched, axis: ticks, title: 'share of frauds' },
+      },
+    },
+    {
+      data: { values },
+      mark: { type: 'point', filled: true, color: colour, size: 45 },
+      encoding: { x: { field: 'meanScore', type: 'quantitative' }, y: { field: 'fraudShare', type: 'quantitative' } },
+    },
+  ],
+})
+
+const byBudget = ({ byBudget: values }: Judgement): TopLevelSpec => ({
+  title: 'Recall by share of transactions looked at, with 95 % intervals',
+  width,
+  height,
+  data: { values },
+  encoding: {
+    x: {
+      field: 'budget',
+      type: 'quantitative',
+      scale: { type: 'log' },
+      axis: { values: values.map((v) => v.budget), format: '.1%' },
+      title: 'looked at',
+    },
+  },
+  layer: [
+    {
+      mark: { type: 'area', opacity: 0.2, color: colour },
+      encoding: { y: { field: 'low', type: 'quantitative', scale: share, title: 'recall' }, y2: { field: 'high' } },
+    },
+    { mark: { type: 'line', point: true, color: colour }, encoding: { y: { field: 'value', type: 'quantitative' } } },
+  ],
+})
+
+const segments = ({ parts }: Judgement): TopLevelSpec => ({
+  title: 'Recall at 1 alert in 200 by segment, with 95 % intervals',
+  width,
+  height: { step: 20 },
+  data: {
+    values: parts.flatMap(({ segment, value, recallAtBudget }) =>
+      recallAtBudget
+        ? [{ of: `${segment}: ${value}`, recall: recallAtBudget.value, low: recallAtBudget.low, high: recallAtBudget.high }]
+        : [],
+    ),
+  },
+  encoding: { y: { field: 'of', type: 'nominal', sort: null, title: null, axis: { labelLimit: 260 } } },
+  layer: [
+    {
+      mark: { type: 'rule', color: colour },
+      encoding: { x: { field: 'low', type: 'quantitative', scale: share, title: 'recall' }, x2: { field: 'high' } },
+    },
+    {
+      mark: { type: 'point', filled: true, color: colour, size: 45 },
+      encoding: { x: { field: 'recall', type: 'quantitative' } },
+    },
+  ],
+})
+
+/** One SVG each. */
+export async function plotsOf(judgement: Judgement): Promise<string[]> {
+  const [{ View, parse }, { compile }] = await Promise.all([import('vega'), import('vega-lite')])
+  const drawn = [precisionRecall, reliability, byBudget, segments].map(async (plot) => {
+    const view = new View(parse(compile(plot(judgement)).spec), { renderer: 'none' })
+    const svg = await view.toSVG()
+    view.finalize()
+    return svg
+  })
+  return Promise.all(drawn)
+}
