@@ -12,6 +12,7 @@ import { progressCommand } from './commands/progress.ts'
 import { ratesCommand } from './commands/rates.ts'
 import { screenshotCommand } from './commands/screenshot.ts'
 import { tenantsCommand } from './commands/tenants.ts'
+import { thresholdsCommand } from './commands/thresholds.ts'
 import { usersCommand } from './commands/users.ts'
 import { featuresCommand } from './features.ts'
 import { replayCommand } from './replay.ts'
@@ -24,6 +25,7 @@ const program = new Command('npm run assay --')
   .addCommand(tenantsCommand())
   .addCommand(keysCommand())
   .addCommand(usersCommand())
+  .addCommand(thresholdsCommand())
   .addCommand(ratesCommand())
   .addCommand(simulateCommand())
   .addCommand(replayCommand())

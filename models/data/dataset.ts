@@ -45,6 +45,8 @@ export type Dataset = {
   weights: Float32Array
   /** Minor units of the base currency. */
   amounts: Float64Array
+  /** The score by which each row was decided, where it was. */
+  recordedScores?: Float64Array
   /** Number of the customer, or of the instrument where no customer is named. */
   cards: Int32Array
   segments: Segment[]

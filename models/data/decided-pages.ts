@@ -12,6 +12,8 @@ export type DecidedRow = {
   event: Buffer
   log_offset: number
   base_amount: number
+  score: number
+  model: number
   features: Buffer
   feature_set: Buffer
   sampled: number
@@ -43,7 +45,7 @@ export async function* stretchesOf(database: Database, tenant: string): AsyncGen
 export async function* decidedPages(database: Database, { tenant, part, log }: Stretch, { from, to }: Span): AsyncGenerator<DecidedRow[]> {
   for (let after = -1; ; ) {
     const rows = await database.query<DecidedRow>(
-      `SELECT customer, time, event, log_offset, base_amount, features, feature_set, sampled, sample_probability FROM transactions
+      `SELECT customer, time, event, log_offset, base_amount, score, model, features, feature_set, sampled, sample_probability FROM transactions
        WHERE tenant = ? AND part = ? AND log = ? AND log_offset > ? AND time >= ? AND time < ? ORDER BY log_offset LIMIT ${page}`,
       [tenant, part, log, after, from, to],
     )

@@ -42,6 +42,8 @@ export class Rows {
   readonly times = floats()
   readonly amounts = floats()
   readonly offsets = floats()
+  readonly scores = floats()
+  readonly models = new Codes()
   /** 1 / probability of those that were drawn for review, else 1. */
   readonly drawn = new Grow((n) => new Float32Array(n))
   readonly tenants = new Codes()
@@ -60,6 +62,8 @@ export class Rows {
     this.times.push(row.time)
     this.amounts.push(row.base_amount)
     this.offsets.push(row.log_offset)
+    this.scores.push(row.score)
+    this.models.push(String(row.model))
     this.drawn.push(row.sampled === 1 && row.sample_probability ? 1 / row.sample_probability : 1)
     this.tenants.push(stretch.tenant)
     this.cards.push(`${stretch.tenant}:${row.customer}`)

@@ -184,6 +184,7 @@ async function assembled(
       genuine: countOf(labels, genuine),
       leftOut: countOf(labels, unknown),
       drawnForReview: found,
+      models: read.models.values.map(Number),
     },
     features: featureNames,
     featureSet: featureSetHash,
@@ -191,6 +192,7 @@ async function assembled(
     at,
     weights,
     amounts,
+    recordedScores: Float64Array.from(order, (row) => read.scores.values[row]),
     cards,
     segments: [
       ...(banks.length > 1 ? [read.tenants.segment('tenant', order)] : []),
