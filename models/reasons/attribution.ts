@@ -9,9 +9,16 @@
  */
 import { createTail } from './gradient.ts'
 import type { Network } from './network.ts'
-import { createWay } from './way.ts'
+import { createWay, instants, type Laid } from './way.ts'
 
 export type Attribution = { logit: number; baseline: number }
+
+/**
+ * How far gradient and logits may differ, as a part of the whole difference shared among the stretches. What they miss is of either sign, so
+ * that less comes of it; where the sum is not within `whole` of the difference, all is done again with an eighth of it.
+ */
+const tolerance = 0.04
+const whole = 0.008
 
 /** A stretch is halved at most so often. */
 const deepest = 10
@@ -27,7 +34,7 @@ export function createAttribution(network: Network): (from: Float32Array, to: Fl
   const speed = new Float64Array(width)
   const middle = new Float64Array(width)
   const integral = new Float64Array(width)
-  let sums = new Float64Array(0)
+  const sums = new Float64Array((instants + 1) * width)
   let allowed = 0
 
   const slope = (): number => {
@@ -53,16 +60,12 @@ export function createAttribution(network: Network): (from: Float32Array, to: Fl
     for (let i = 0; i < width; i++) integral[i] += length * gradient[i]
   }
 
-  return function attribute(from, to, out) {
-    const { times, changes, ramps } = way.lay(from, to)
+  /** Integrates along the way that is laid, and writes what each feature adds; returns the sum. */
+  const walk = ({ times, changes, ramps }: Laid, baseline: number, out: Float64Array): number => {
     const stretches = times.length - 1
-    way.end(middle)
-    const logit = tail.logit(middle)
     here.set(way.start)
-    const baseline = tail.logit(here)
+    tail.logit(here)
     tail.back()
-    allowed = Math.max(0.005 * Math.abs(logit - baseline), 1e-3) / Math.max(1, stretches)
-    if (sums.length < times.length * width) sums = new Float64Array(2 * times.length * width)
     speed.fill(0)
     integral.fill(0)
     sums.fill(0, 0, width)
@@ -80,11 +83,27 @@ export function createAttribution(network: Network): (from: Float32Array, to: Fl
       before = after
     }
     out.fill(0)
-    for (const { unit, feature, speed: rate, begin, end } of ramps) {
+    let all = 0
+    for (let n = 0; n < ramps.length; n++) {
+      const { unit, feature, speed: rate, begin, end } = ramps[n]
       let sum = 0
       for (let i = 0, row = unit * width, a = begin * width, b = end * width; i < width; i++, row++, a++, b++)
         sum += first.kernel[row] * (sums[b] - sums[a])
       out[feature] += rate * sum
+      all += rate * sum
+    }
+    return all
+  }
+
+  return function attribute(from, to, out) {
+    const laid = way.lay(from, to)
+    way.end(middle)
+    const logit = tail.logit(middle)
+    const baseline = tail.logit(way.start)
+    const difference = Math.max(Math.abs(logit - baseline), 0.01)
+    for (let share = tolerance; share > tolerance / 1000; share /= 8) {
+      allowed = (share * difference) / (laid.times.length - 1)
+      if (Math.abs(walk(laid, baseline, out) - (logit - baseline)) <= whole * difference) break
     }
     return { logit, baseline }
   }

@@ -4,10 +4,10 @@
  *
  * The amount is the mean of the earlier payments, and the windows hold what 30 days of them let expect; what is new or has been
  * declined, is not; shares are what they are, and a flag that has one is that share. Counterparty, device and address are the same ones, at their
- * own pace and without known frauds, seen before, and a device or an address used by this customer only. What says how much is known
+ * own pace and without known frauds, known for long, and a device or an address used by this customer only. What says how much is known
  * (history, unknown places) stays as it is.
  */
-import { baseRate, counterFeatures, entityTypes, mostDays, priorWeight } from '../fold/counters.ts'
+import { baseRate, entityTypes, mostDays, priorWeight } from '../fold/counters.ts'
 import { featureNames, indexOf, windows } from '../fold/features.ts'
 
 const names = ['1h', '24h', '7d', '30d'] as const
@@ -62,33 +62,23 @@ const at = {
   instrumentGap: indexOf('instrument_gap'),
 }
 
-/** Days after which an account is no longer a new one. */
+/** Days after which an account, and a counterparty, a device or an address, is no longer a new one. */
 const settled = 365
+const known = 7
 
-/** The counters of each entity: where they begin, and the flag that says that the transaction names none. */
+const sharedNames = ['count_1h', 'count_24h', 'count_30d', 'cards_24h', 'cards_30d', 'age', 'fraud_share', 'frauds_30d'] as const
+const labelNames = ['since_first_fraud', 'since_last_fraud', 'genuine_since'] as const
+type SharedName = (typeof sharedNames)[number] | (typeof labelNames)[number]
+
+/** Where the counters of each entity lie, the flag that says that none is named, and whether it should be the customer's alone. */
 const shared = entityTypes.map((entity) => ({
-  place: (name: string) => indexOf(`${entity}_${name}`),
   unknown: entity === 'counterparty' ? undefined : indexOf(`${entity}_unknown`),
   mine: entity !== 'counterparty',
+  ...(Object.fromEntries([...sharedNames, ...labelNames].map((name) => [name, indexOf(`${entity}_${name}`)])) as Record<
+    SharedName,
+    number
+  >),
 }))
-const sharedAt = shared.map(({ place, unknown, mine }) => ({
-  unknown,
-  mine,
-  ...(Object.fromEntries(counterFeatures.map(({ name }) => [name, place(name)])) as Record<string, number>),
-})) as ({ unknown: number | undefined; mine: boolean } & Record<
-  | 'count_1h'
-  | 'count_24h'
-  | 'count_30d'
-  | 'cards_24h'
-  | 'cards_30d'
-  | 'age'
-  | 'fraud_share'
-  | 'frauds_30d'
-  | 'since_first_fraud'
-  | 'since_last_fraud'
-  | 'genuine_since',
-  number
->)[]
 
 /** Writes the usual transaction of the customer of `vector` into `out`. */
 export function usualOf(vector: Float32Array, out: Float32Array): void {
@@ -96,8 +86,8 @@ export function usualOf(vector: Float32Array, out: Float32Array): void {
   for (const i of zero) out[i] = 0
   usualAmounts(vector, out)
   usualWays(vector, out)
-  for (const entity of sharedAt) {
-    if (entity.unknown !== undefined && vector[entity.unknown] === 1) continue
+  for (const entity of shared) {
+    if (entity.unknown === undefined ? isUnnamed(vector) : vector[entity.unknown] === 1) continue
     const month = vector[entity.count_30d]
     out[entity.count_1h] = Math.min(vector[entity.count_1h], month / 720)
     out[entity.count_24h] = Math.min(vector[entity.count_24h], month / 30)
@@ -106,7 +96,7 @@ export function usualOf(vector: Float32Array, out: Float32Array): void {
       out[entity.cards_24h] = Math.min(1, vector[entity.cards_24h])
       out[entity.cards_30d] = Math.min(1, vector[entity.cards_30d])
     }
-    out[entity.age] = mostDays
+    if (vector[entity.age] < known) out[entity.age] = mostDays
     out[entity.fraud_share] = (priorWeight * baseRate) / (month + priorWeight)
     out[entity.frauds_30d] = 0
     out[entity.since_first_fraud] = mostDays
@@ -115,8 +105,11 @@ export function usualOf(vector: Float32Array, out: Float32Array): void {
   }
 }
 
+/** Whether no counterparty is named: then it is neither new nor paid before. */
+const isUnnamed = (vector: Float32Array): boolean => vector[at.newCounterparty] === 0 && vector[at.sameCounterparty] === 0
+
 /** The mean of the customer's earlier payments; the amount itself where there is none. */
-export function usualAmount(vector: Float32Array): number {
+function usualAmount(vector: Float32Array): number {
   const ratio = vector[at.ratio]
   return ratio > 0 ? vector[at.amount] / ratio : vector[monthSpan.mean]
 }

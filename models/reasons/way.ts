@@ -1,21 +1,28 @@
 /** The straight way from one vector to another, as the ramps of the encoding that move on it: when each begins and ends, and how fast it is. */
 import { unitOf } from '../encoding.ts'
+import { addRow } from './gradient.ts'
 import type { Network } from './network.ts'
 
 /** A unit of the encoding that changes by `speed` from `times[begin]` to `times[end]`. */
-export type Ramp = { unit: number; feature: number; speed: number; begin: number; end: number }
+type Ramp = { unit: number; feature: number; speed: number; begin: number; end: number }
 
-export type Way = {
+/** The times (0 to 1, rising) at which ramps begin or end, and by how much the speed of the first matrix's output changes at each. */
+export type Laid = { times: Float64Array; changes: Float64Array; ramps: readonly Ramp[] }
+
+type Way = {
   /** What the first matrix gives at the beginning. */
   start: Float64Array
-  /** Lays the way anew: the times (0 to 1, rising) at which anything begins or ends, and by how much the speed of the first matrix's output changes at each. */
-  lay(from: Float32Array, to: Float32Array): { times: Float64Array; changes: Float64Array; ramps: readonly Ramp[] }
+  /** Lays the way anew, in the place of the one before. */
+  lay(from: Float32Array, to: Float32Array): Laid
   /** Writes what the first matrix gives at the end. */
   end(out: Float64Array): void
 }
 
-/** Times that are nearer than this are one: what lies between two ramps of a feature that touch is rounding. */
-const instant = 1e-9
+/**
+ * Ramps begin and end at multiples of one in so many. What is added up stays whole whatever the number is, and how it is shared among the
+ * features hardly depends on it, while each instant costs a pass through the network.
+ */
+export const instants = 64
 
 export function createWay({ encoding, ramps: encoded, starts, units, layers: [first] }: Network): Way {
   const { units: width, kernel } = first
@@ -25,12 +32,9 @@ export function createWay({ encoding, ramps: encoded, starts, units, layers: [fi
   const rises = new Float64Array(encoding.units)
   const begins = new Float64Array(encoding.units)
   const ends = new Float64Array(encoding.units)
-  const sorted = new Float64Array(2 * encoding.units + 2)
-  let changes = new Float64Array(0)
-
-  const add = (into: Float64Array, at: number, unit: number, by: number): void => {
-    for (let i = 0, row = unit * width; i < width; i++, row++) into[at + i] += by * kernel[row]
-  }
+  const times = new Float64Array(instants + 1)
+  const places = new Int32Array(instants + 1)
+  const changes = new Float64Array((instants + 1) * width)
 
   /** Fills `ramps` with what moves, and `start`. */
   const find = (from: Float32Array, to: Float32Array): void => {
@@ -42,7 +46,7 @@ export function createWay({ encoding, ramps: encoded, starts, units, layers: [fi
       for (let k = starts[feature]; k < starts[feature + 1]; k++) {
         const unit = units[k]
         const before = encoded ? unitOf(encoding, unit, a) : a
-        if (before !== 0) add(start, 0, unit, before)
+        if (before !== 0) addRow(start, 0, width, before, kernel, unit * width)
         if (a === b) continue
         const rise = (encoded ? unitOf(encoding, unit, b) : b) - before
         if (rise === 0) continue
@@ -60,53 +64,46 @@ export function createWay({ encoding, ramps: encoded, starts, units, layers: [fi
     }
   }
 
-  /** The different times among those of `ramps`. */
-  const timesOf = (): Float64Array => {
-    const n = ramps.length
-    sorted.set(begins.subarray(0, n), 0)
-    sorted.set(ends.subarray(0, n), n)
-    sorted[2 * n] = 0
-    sorted[2 * n + 1] = 1
-    const all = sorted.subarray(0, 2 * n + 2).sort()
-    let count = 1
-    for (let i = 1; i < all.length; i++) if (all[i] - all[count - 1] > instant) all[count++] = all[i]
-    return all.subarray(0, count)
+  /** The different instants among those at which ramps begin and end, into `times`; their places into `places`. */
+  const settle = (): number => {
+    places.fill(0)
+    places[0] = 1
+    places[instants] = 1
+    for (let n = 0; n < ramps.length; n++) {
+      const begin = Math.min(instants - 1, Math.round(begins[n] * instants))
+      ramps[n].begin = begin
+      ramps[n].end = Math.max(begin + 1, Math.round(ends[n] * instants))
+      places[begin] = 1
+      places[ramps[n].end] = 1
+    }
+    let count = 0
+    for (let i = 0; i <= instants; i++) {
+      if (places[i] === 0) continue
+      times[count] = i / instants
+      places[i] = count++
+    }
+    return count
   }
 
   return {
     start,
     lay(from, to) {
       find(from, to)
-      const times = timesOf()
-      const last = times.length - 1
-      if (changes.length < times.length * width) changes = new Float64Array(2 * times.length * width)
-      changes.fill(0, 0, times.length * width)
-      ramps.forEach((ramp, n) => {
-        ramp.begin = Math.min(last - 1, placeOf(times, begins[n]))
-        ramp.end = Math.max(ramp.begin + 1, placeOf(times, ends[n]))
+      const count = settle()
+      changes.fill(0, 0, count * width)
+      for (let n = 0; n < ramps.length; n++) {
+        const ramp = ramps[n]
+        ramp.begin = places[ramp.begin]
+        ramp.end = places[ramp.end]
         ramp.speed = rises[n] / (times[ramp.end] - times[ramp.begin])
-        add(changes, ramp.begin * width, ramp.unit, ramp.speed)
-        add(changes, ramp.end * width, ramp.unit, -ramp.speed)
-      })
-      return { times, changes, ramps }
+        addRow(changes, ramp.begin * width, width, ramp.speed, kernel, ramp.unit * width)
+        if (ramp.end < count - 1) addRow(changes, ramp.end * width, width, -ramp.speed, kernel, ramp.unit * width)
+      }
+      return { times: times.subarray(0, count), changes, ramps }
     },
     end(out) {
       out.set(start)
-      ramps.forEach(({ unit }, n) => {
-        add(out, 0, unit, rises[n])
-      })
+      for (let n = 0; n < ramps.length; n++) addRow(out, 0, width, rises[n], kernel, ramps[n].unit * width)
     },
   }
-}
-
-/** The last place whose time is not behind `time`. */
-function placeOf(times: Float64Array, time: number): number {
-  let low = 0
-  let high = times.length - 1
-  while (low < high) {
-    const middle = (low + high + 1) >> 1
-    if (times[middle] <= time) low = middle
-    else high = middle - 1
-  }
-  return low
 }
