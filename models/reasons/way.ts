@@ -18,13 +18,8 @@ type Way = {
   end(out: Float64Array): void
 }
 
-/**
- * Ramps begin and end at multiples of one in so many. What is added up stays whole whatever the number is, and how it is shared among the
- * features hardly depends on it, while each instant costs a pass through the network.
- */
-export const instants = 64
-
-export function createWay({ encoding, ramps: encoded, starts, units, layers: [first] }: Network): Way {
+/** Makes the way of a network; ramps begin and end at multiples of one in `instants`. */
+export function createWay({ encoding, ramps: encoded, starts, units, layers: [first] }: Network, instants: number): Way {
   const { units: width, kernel } = first
   const start = new Float64Array(width)
   const pool: Ramp[] = []
