@@ -3,8 +3,8 @@
  * transaction. Together they are the difference of the two logits.
  *
  * Along that way each ramp of the encoding rises from one time to another. Between two such times what the first matrix gives moves in a
- * straight line, and the gradient behind it, which relu makes constant but for a few places, is taken in the middle of a stretch. A
- * stretch is halved until gradient and logits agree on it. What a ramp adds is its slope times the integral of the gradient from
+ * straight line, and the gradient behind it is constant as long as relu lets the same units through. Where it does not, the gradient is
+ * that in the middle of the stretch, which is halved until gradient and logits agree. What a ramp adds is its slope times the integral of the gradient from
  * its beginning to its end.
  */
 import { createTail } from './gradient.ts'
@@ -17,7 +17,7 @@ export type Attribution = { logit: number; baseline: number }
  * How far gradient and logits may differ, as a part of the whole difference shared among the stretches. What they miss is of either sign, so
  * that less comes of it; where the sum is not within `whole` of the difference, all is done again with an eighth of it.
  */
-const tolerance = 0.04
+const tolerance = 0.01
 const whole = 0.008
 
 /**
@@ -45,6 +45,8 @@ export function createAttribution(
   const integral = new Float64Array(width)
   const sums = new Float64Array((instants + 1) * width)
   let allowed = 0
+  /** The pattern whose slope `gradient` is. */
+  let known = 0
 
   const slope = (): number => {
     let sum = 0
@@ -52,17 +54,20 @@ export function createAttribution(
     return sum
   }
 
-  /** Adds the integral of the gradient over a stretch that begins `since` after `here`; `before` and `after` are the logits at its ends. */
-  const cross = (since: number, length: number, before: number, after: number, depth: number): void => {
-    const change = after - before
-    if (Math.abs(change - length * slope()) > allowed) {
+  /** Adds the integral of the gradient over a stretch that begins `since` after `here`, by logit and pattern at its ends. */
+  const cross = (since: number, length: number, before: number, from: number, after: number, to: number, depth: number): void => {
+    if (from !== to || from !== known) {
       const half = length / 2
       for (let i = 0; i < width; i++) middle[i] = here[i] + (since + half) * speed[i]
       const logit = tail.logit(middle)
-      tail.back()
-      if (depth < deepest && Math.abs(change - length * slope()) > allowed) {
-        cross(since, half, before, logit, depth + 1)
-        cross(since + half, half, logit, after, depth + 1)
+      const { pattern } = tail
+      if (pattern !== known) {
+        tail.back()
+        known = pattern
+      }
+      if (from !== to && depth < deepest && Math.abs(after - before - length * slope()) > allowed) {
+        cross(since, half, before, from, logit, pattern, depth + 1)
+        cross(since + half, half, logit, pattern, after, to, depth + 1)
         return
       }
     }
@@ -70,15 +75,16 @@ export function createAttribution(
   }
 
   /** Integrates along the way that is laid, and writes what each feature adds; returns the sum. */
-  const walk = ({ times, changes, ramps }: Laid, baseline: number, out: Float64Array): number => {
+  const walk = ({ times, changes, ramps }: Laid, out: Float64Array): number => {
     const stretches = times.length - 1
     here.set(way.start)
-    tail.logit(here)
+    let before = tail.logit(here)
+    let from = tail.pattern
+    known = from
     tail.back()
     speed.fill(0)
     integral.fill(0)
     sums.fill(0, 0, width)
-    let before = baseline
     for (let e = 0; e < stretches; e++) {
       const length = times[e + 1] - times[e]
       for (let i = 0, at = e * width; i < width; i++, at++) {
@@ -86,10 +92,12 @@ export function createAttribution(
         middle[i] = here[i] + length * speed[i]
       }
       const after = tail.logit(middle)
-      cross(0, length, before, after, 0)
+      const to = tail.pattern
+      cross(0, length, before, from, after, to, 0)
       for (let i = 0; i < width; i++) here[i] += length * speed[i]
       sums.set(integral, (e + 1) * width)
       before = after
+      from = to
     }
     out.fill(0)
     let all = 0
@@ -112,7 +120,7 @@ export function createAttribution(
     const difference = Math.max(Math.abs(logit - baseline), 0.01)
     for (let share = tolerance; share > tolerance / 1000; share /= 8) {
       allowed = (share * difference) / (laid.times.length - 1)
-      if (Math.abs(walk(laid, baseline, out) - (logit - baseline)) <= whole * difference) break
+      if (Math.abs(walk(laid, out) - (logit - baseline)) <= whole * difference) break
     }
     return { logit, baseline }
   }

@@ -7,16 +7,21 @@ type Tail = {
   /** Writes the slope of the last logit by that output into `gradient`. */
   back(): void
   gradient: Float64Array
+  /** Stands for the units that the last logit went through: those with one pattern have one slope. */
+  pattern: number
 }
 
 export function createTail(layers: Network['layers']): Tail {
   const last = layers.length - 1
   const values = layers.map((l) => new Float64Array(l.units))
   const slopes = layers.map((l) => new Float64Array(l.units).fill(1))
+  const smooth = layers.slice(0, last).some((l) => l.activation !== 'relu')
   return {
     gradient: slopes[0],
+    pattern: 0,
     logit(output) {
       values[0].set(output)
+      let pattern = 0
       for (let l = 0; l < last; l++) {
         const { units, kernel, bias, from, to } = layers[l + 1]
         const own = values[l]
@@ -27,9 +32,12 @@ export function createTail(layers: Network['layers']): Tail {
         for (let i = 0; i < own.length; i++) {
           const x = relu ? Math.max(0, own[i]) : activate(activation, own[i])
           if (x === 0) continue
+          pattern = Math.imul((pattern >>> 15) ^ pattern ^ (i + 1), 0x9e3779b1)
           addRow(next, from[i], to[i] - from[i], x, kernel, i * units + from[i])
         }
       }
+      // Where it is smooth, no two outputs have one slope.
+      this.pattern = smooth ? this.pattern + 1 : pattern
       return values[last][0]
     },
     back() {

@@ -136,8 +136,8 @@ describe('what each feature adds', () => {
     }
     const scale = Math.max(...expected.map(Math.abs))
     expected.forEach((added, i) => {
-      expect(Math.abs(fine[i] - added)).toBeLessThan(0.03 * scale)
-      expect(Math.abs(out[i] - added)).toBeLessThan(0.08 * scale)
+      expect(Math.abs(fine[i] - added)).toBeLessThan(0.01 * scale)
+      expect(Math.abs(out[i] - added)).toBeLessThan(0.02 * scale)
     })
     expect(out[3]).toBe(0)
   })
