@@ -33,6 +33,12 @@ export function encodingIn(width: number, units: number, kernel: ArrayLike<numbe
   return { width, units, source, scale, shift: bias }
 }
 
+/** What a unit makes of the value of its feature, rounding as the layer in float32 does. */
+export function unitOf({ scale, shift }: Encoding, unit: number, value: number): number {
+  const y = Math.fround(Math.fround(value * scale[unit]) + shift[unit])
+  return Math.max(0, Math.min(1, 0.2 * y + 0.5))
+}
+
 /** Writes the encoded inputs of `rows` vectors, rounding as the layer in float32 does. */
 export function encode({ width, units, source, scale, shift }: Encoding, features: Float32Array, rows: number, out: Float32Array): void {
   for (let r = 0, from = 0, to = 0; r < rows; r++, from += width) {

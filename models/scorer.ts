@@ -4,14 +4,18 @@ import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { AssayError } from '../services/shared/errors.ts'
 import { type Manifest, type ModelSource, modelFolder, readModel } from './artefact.ts'
 import { type BackendName, loadBackend } from './backend.ts'
-import { type Encoding, encode, encodingIn } from './encoding.ts'
+import { type Encoding, encode } from './encoding.ts'
 import { featureNames, featureSetHash, width } from './fold/features.ts'
+import { createExplain, type Explain } from './reasons/explain.ts'
+import { encodingOfLayer, type Layer, networkOf } from './reasons/network.ts'
 
 export type Scorer = {
   manifest: Manifest
   backend: BackendName
   /** One probability a row; `features` holds `width` float32 a row. */
   score(features: Float32Array, rows: number): Float32Array
+  /** Why the given rows have their scores. */
+  explain: Explain
   stop(): void
 }
 
@@ -51,12 +55,13 @@ function denseLayers(model: LayersModel, directory: string): Dense[] {
     })
 }
 
-/** The first layer as an encoding, if it is one. */
-function encodingOf({ kernel, bias, activation }: Dense): Encoding | undefined {
-  if (activation !== 'hardSigmoid') return undefined
-  const [inputs, units] = kernel.shape
-  return encodingIn(inputs, units, kernel.dataSync(), bias.dataSync() as Float32Array)
-}
+const plainLayer = ({ kernel, bias, activation }: Dense): Layer => ({
+  inputs: kernel.shape[0],
+  units: kernel.shape[1],
+  kernel: kernel.dataSync() as Float32Array,
+  bias: bias.dataSync() as Float32Array,
+  activation,
+})
 
 /** Loads the model of a folder or another source. `warn` hears when the native backend is not there. */
 export async function loadScorer(
@@ -68,7 +73,8 @@ export async function loadScorer(
   const { manifest, model } = await readModel(source)
   checkFeatures(manifest, source.name)
   const dense = denseLayers(model, source.name)
-  const encoding = encodingOf(dense[0])
+  const layers = dense.map(plainLayer)
+  const encoding = encodingOfLayer(layers[0])
   const matrices = encoding ? dense.slice(1) : dense
   const fused = new Set(['relu', 'sigmoid', 'linear'])
   const encoded = (of: Encoding, features: Float32Array, rows: number) => {
@@ -93,6 +99,7 @@ export async function loadScorer(
         }
         return x.dataSync() as Float32Array
       }),
+    explain: createExplain(networkOf(layers)),
     stop: () => void model.dispose(),
   }
 }

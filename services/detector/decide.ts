@@ -1,5 +1,4 @@
 /** Fourth step: a score becomes advice by the bank's thresholds, with reasons, and an alert where a person should look. Pure but for the clock. */
-import { reasonsOf } from '../../models/reasons.ts'
 import { AssayError } from '../shared/errors.ts'
 import { actions } from '../shared/events.ts'
 import type { Settings } from '../shared/settings.ts'
@@ -20,6 +19,8 @@ export function actionOf(score: number, thresholds: Settings['thresholds']): (ty
 
 /** Whether an approved transaction is drawn for review: by its content, so that a second look draws the same. */
 export const isSampled = (contentHash: Buffer, rate: number): boolean => contentHash.readUInt32BE(0) < rate * 4_294_967_296
+
+const approve = actions.indexOf('approve')
 
 export function decide(clock: () => number) {
   return function decide(batch: Scored): Prepared {
@@ -57,7 +58,7 @@ export function decide(clock: () => number) {
         alert: raised || sampled,
         sampled,
         sampleProbability: raised ? 1 : action === 'approve' ? sampleRate : 0,
-        reasons: action === 'approve' ? [] : reasonsOf(vector),
+        reasons: [],
         model: batch.model,
         policy: candidate.tenant.version,
         backend: batch.backend,
@@ -65,6 +66,10 @@ export function decide(clock: () => number) {
       }
       rows.push(row)
       decided.set(`${row.raw.tenant}:${row.id}`, row)
+    })
+    const told = rows.flatMap((row, i) => (row.action === approve ? [] : [i]))
+    batch.explain(batch.features, told).forEach(({ reasons }, k) => {
+      rows[told[k]].reasons = reasons
     })
     const verdicts = batch.verdicts.map((v): Verdict => {
       if (v.kind === 'chosen') return { kind: 'decided', raw: v.raw, row: rows[v.index] }

@@ -1,8 +1,10 @@
 /** Third step: the model's probability of fraud for every transaction of the batch that is to be decided, in one call. */
+import type { Explain } from '../../models/reasons/explain.ts'
 import type { Scorer } from '../../models/scorer.ts'
 import type { Enriched } from './enrich.ts'
 
-export type Scored = Enriched & { scores: Float32Array; model: number; backend: number }
+/** `explain` is that of the model which scored. */
+export type Scored = Enriched & { scores: Float32Array; model: number; backend: number; explain: Explain }
 
 /** Numbers of the backends in a row; never renumbered. */
 export const backends = ['node', 'wasm'] as const
@@ -14,6 +16,6 @@ export function score(model: () => Model) {
   return function score(batch: Enriched): Scored {
     const { scorer, version } = model()
     const scores = batch.chosen.length === 0 ? new Float32Array(0) : scorer.score(batch.features, batch.chosen.length)
-    return { ...batch, scores, model: version, backend: backends.indexOf(scorer.backend) }
+    return { ...batch, scores, model: version, backend: backends.indexOf(scorer.backend), explain: scorer.explain }
   }
 }

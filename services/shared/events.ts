@@ -134,7 +134,15 @@ export type Label = Type.Static<typeof Label>
 
 /** Why a score is high, in words. */
 export const Reason = Type.Object(
-  { code: Token, text: Text(200, 'In words that a customer could be told') },
+  {
+    code: Token,
+    text: Text(200, 'In words that a customer could be told'),
+    value: optional(Type.Number({ description: 'What the text speaks of, as the feature of that name has it' })),
+    usual: optional(Type.Number({ description: 'The same of a usual transaction of this customer' })),
+    share: optional(
+      Type.Number({ minimum: 0, maximum: 1, description: 'Its part in all that raises the score above that of a usual one' }),
+    ),
+  },
   { additionalProperties: false },
 )
 export type Reason = Type.Static<typeof Reason>
