@@ -3,11 +3,12 @@ import { writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { print } from '../../infra/local.ts'
 import { AssayError } from '../../services/shared/errors.ts'
+import { defaultSettings } from '../../services/shared/settings.ts'
 import type { Manifest } from '../artefact.ts'
 import type { Dataset } from '../data/dataset.ts'
 import type { Difference } from '../evaluation/bootstrap.ts'
 import { compare, type Judgement, judge, type MetricName, type Outcomes } from '../evaluation/judge.ts'
-import { figureRows, partRows, reportOf } from '../evaluation/report.ts'
+import { budgetRows, figureRows, partRows, reportOf } from '../evaluation/report.ts'
 import { loadScorer, type Scorer } from '../scorer.ts'
 import { configOf } from '../training/config.ts'
 import { fraudsOf, judgedPeriodOf, type Period } from '../training/periods.ts'
@@ -27,6 +28,8 @@ export type Evaluation = Judgement & {
 
 const say = (line: string) => process.stderr.write(`${line}\n`)
 const block = 4096
+/** Those that a bank has unless it says otherwise. */
+const { costs } = defaultSettings
 
 function scoresOf(scorer: Scorer, { matrix }: Dataset, rows: Uint32Array): Float32Array {
   const scores = new Float32Array(rows.length)
@@ -44,6 +47,7 @@ function outcomesOf(data: Dataset, { rows, labels }: Period): Outcomes {
     labels: Uint8Array.from(rows, (row) => labels[row]),
     weights: Float32Array.from(rows, (row) => data.weights[row]),
     cards: Int32Array.from(rows, (row) => data.cards[row]),
+    amounts: Float64Array.from(rows, (row) => data.amounts[row]),
     segments: data.segments.map(({ name, values, codes }) => ({ name, values, codes: Int32Array.from(rows, (row) => codes[row]) })),
   }
 }
@@ -90,7 +94,7 @@ export async function evaluate(
     report(`judged by ${test.rows.length} transactions (${fraudsOf(test)} frauds)`)
     const outcomes = outcomesOf(data, test)
     const scores = scoresOf(scorer, data, test.rows)
-    const judgement = judge(scores, outcomes)
+    const judgement = judge(scores, outcomes, costs)
     const at = (row: number) => new Date(data.times[row]).toISOString()
     const evaluation: Evaluation = {
       model: { folder, name: scorer.manifest.name },
@@ -99,7 +103,7 @@ export async function evaluate(
     }
     if (!other || against === undefined) return evaluation
     const others = scoresOf(other, data, test.rows)
-    const { figures } = judge(others, { ...outcomes, segments: [] })
+    const { figures } = judge(others, { ...outcomes, segments: [] }, costs)
     return {
       ...evaluation,
       against: { folder: against, name: other.manifest.name, figures },
@@ -118,8 +122,7 @@ async function run(options: Options): Promise<void> {
   print(`${evaluation.model.name}: ${rows} transactions, ${frauds} frauds, base rate ${baseRate.toPrecision(3)}\n`)
   const figures = figureRows(evaluation)
   print(table(figures[0], figures.slice(1)))
-  const parts = partRows(evaluation)
-  print(`\n${table(parts[0], parts.slice(1))}`)
+  for (const [head, ...rest] of [budgetRows(evaluation), partRows(evaluation)]) print(`\n${table(head, rest)}`)
   if (options.out !== undefined) {
     writeFileSync(options.out, await reportOf(evaluation))
     say(`written to ${options.out}`)

@@ -3,38 +3,13 @@ import { AssayError } from '../../services/shared/errors.ts'
 import type { Transaction } from '../../services/shared/events.ts'
 import { Grow } from '../columns/grow.ts'
 import { width } from '../fold/features.ts'
-import type { Segment } from './dataset.ts'
+import { Codes } from './codes.ts'
 import type { DecidedRow, Stretch } from './decided-pages.ts'
 import { MatrixWriter } from './matrix.ts'
 
 const nameOf = ({ tenant, part, log }: Stretch): string => `${tenant}:${part}:${log}`
 
 const floats = () => new Grow((n) => new Float64Array(n))
-
-/** Texts as numbers, a row at a time. */
-class Codes {
-  readonly values: string[] = []
-  readonly #known = new Map<string, number>()
-  readonly #codes = new Grow((n) => new Int32Array(n))
-
-  push(value: string | undefined): void {
-    let code = value === undefined ? -1 : this.#known.get(value)
-    if (code === undefined) {
-      code = this.values.push(value as string) - 1
-      this.#known.set(value as string, code)
-    }
-    this.#codes.push(code)
-  }
-
-  codesIn(order: Uint32Array): Int32Array {
-    const { values } = this.#codes
-    return Int32Array.from(order, (row) => values[row])
-  }
-
-  segment(name: string, order: Uint32Array): Segment {
-    return { name, values: this.values, codes: this.codesIn(order) }
-  }
-}
 
 /** Rows as they are read: stretch after stretch, in each by offset. */
 export class Rows {

@@ -8,7 +8,8 @@ import { entryOf, hashOf } from '../fold/entry.ts'
 import { featureNames, featureSetHash, ownWidth, width } from '../fold/features.ts'
 import { factsOf } from '../fold/parties.ts'
 import { Profile } from '../fold/profile.ts'
-import { type Dataset, fraud, genuine, labelLog, type Segment, sources, unknown } from './dataset.ts'
+import { Codes } from './codes.ts'
+import { type Dataset, fraud, genuine, labelLog, sources, unknown } from './dataset.ts'
 import { MatrixWriter } from './matrix.ts'
 import { amountBands, newCards } from './segments.ts'
 
@@ -40,31 +41,6 @@ class Entities {
 /** Labels of a simulated bank come later than this in one case of ten; a training waits no longer. */
 const maturity = 15 * 86_400_000
 
-/** Values by their numbers, as they come. */
-class Codes {
-  readonly values: string[] = []
-  readonly #known = new Map<string, number>()
-  readonly codes: Int32Array
-
-  constructor(most: number) {
-    this.codes = new Int32Array(most)
-  }
-
-  set(row: number, value: string | undefined): void {
-    this.codes[row] = value === undefined ? -1 : this.#codeOf(value)
-  }
-
-  #codeOf(value: string): number {
-    const code = this.#known.get(value) ?? this.values.push(value) - 1
-    this.#known.set(value, code)
-    return code
-  }
-
-  segment(name: string, rows: number): Segment {
-    return { name, values: this.values, codes: this.codes.subarray(0, rows) }
-  }
-}
-
 /**
  * Folds a stream of at most `most` transactions. Each row sees only what came before it; resends are passed over. `description` is for the
  * manifest, `progress` is called now and then with the rows so far.
@@ -79,8 +55,8 @@ export function foldStream(
   const times = new Float64Array(most)
   const amounts = new Float64Array(most)
   const truth = new Uint8Array(most)
-  const cards = new Codes(most)
-  const [channels, countries, kinds] = [new Codes(most), new Codes(most), new Codes(most)]
+  const cards = new Codes()
+  const [channels, countries, kinds] = [new Codes(), new Codes(), new Codes()]
   const labels: Parameters<typeof labelLog>[0] = []
   const rowOf = new Map<string, number>()
   const profiles = new Map<string, Profile>()
@@ -131,9 +107,9 @@ export function foldStream(
     writer.next()
     times[row] = time
     amounts[row] = base(event)
-    cards.set(row, customerOf(event))
-    channels.set(row, event.channel)
-    countries.set(row, event.country)
+    cards.push(customerOf(event))
+    channels.push(event.channel)
+    countries.push(event.country)
     rowOf.set(event.id, row)
   }
   let rows = 0
@@ -146,7 +122,7 @@ export function foldStream(
     } else if (!e.resend && rows < most) {
       takeTransaction(e.event, rows)
       truth[rows] = e.fraud ? 1 : 0
-      kinds.set(rows, e.fraud)
+      kinds.push(e.fraud)
       rows++
       if (rows % 20_000 === 0) progress(rows)
     }
@@ -163,11 +139,11 @@ export function foldStream(
     maturity,
     weights: new Float32Array(rows).fill(1),
     amounts: amounts.subarray(0, rows),
-    cards: cards.codes.subarray(0, rows),
+    cards: cards.codes,
     segments: [
-      channels.segment('channel', rows),
-      countries.segment('country', rows),
-      kinds.segment('kind of fraud', rows),
+      channels.segment('channel'),
+      countries.segment('country'),
+      kinds.segment('kind of fraud'),
       amountBands(amounts.subarray(0, rows), 'EUR'),
       newCards(ordered, cards.codes),
     ],

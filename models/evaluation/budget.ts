@@ -9,7 +9,7 @@ type Rows = {
 }
 
 /** As in a tenant's settings: the part of a missed fraud's amount that is lost, and the minor units that a review costs. */
-type Costs = { missedFraudShare: number; review: number }
+export type Costs = { missedFraudShare: number; review: number }
 
 export type Outcome = {
   /** The lowest score that is looked at; NaN where nothing is. */

@@ -80,9 +80,9 @@ const segments = ({ parts }: Judgement): TopLevelSpec => ({
   width,
   height: { step: 20 },
   data: {
-    values: parts.flatMap(({ segment, value, recallAtBudget }) =>
-      recallAtBudget
-        ? [{ of: `${segment}: ${value}`, recall: recallAtBudget.value, low: recallAtBudget.low, high: recallAtBudget.high }]
+    values: parts.flatMap(({ segment, value, intervals }) =>
+      intervals
+        ? [{ of: `${segment}: ${value}`, recall: intervals.recall.value, low: intervals.recall.low, high: intervals.recall.high }]
         : [],
     ),
   },

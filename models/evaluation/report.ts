@@ -35,10 +35,19 @@ export function figureRows({ model, figures, against, differences }: Reported): 
   return [['95 % intervals by card', `${model.name} (${model.folder})`, ...other], ...rows]
 }
 
-/** The parts, the head first. */
+/** The parts, the head first; without an interval where they are small. */
 export const partRows = ({ parts }: Reported): string[][] => [
-  ['segment', 'value', 'rows', 'frauds', 'AUC', 'average precision', 'recall at 1 alert in 200'],
-  ...parts.map((p) => [p.segment, p.value, String(p.rows), String(p.frauds), interval(p.auc), interval(p.ap), interval(p.recallAtBudget)]),
+  ['segment', 'value', 'rows', 'frauds', 'AUC', 'average precision', 'calibration error', 'recall at 1 alert in 200'],
+  ...parts.map((p) => {
+    const shown = (['auc', 'ap', 'ece', 'recall'] as const).map((name) => (p.intervals ? interval(p.intervals[name]) : number(p[name])))
+    return [p.segment, p.value, String(p.rows), String(p.frauds), ...shown]
+  }),
+]
+
+/** What the budget of 1 alert in 200 brings; money is in minor units of the base currency. */
+export const budgetRows = ({ atBudget: { alerts, precision, recall, caught, saved } }: Reported): string[][] => [
+  ['1 alert in 200', 'precision', 'recall', 'amount of the frauds caught', 'saved, reviews paid'],
+  [String(Math.round(alerts)), number(precision), number(recall), caught.toFixed(0), saved.toFixed(0)],
 ]
 
 const escaped = (text: string) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)
@@ -64,6 +73,7 @@ export async function reportOf(of: Reported): Promise<string> {
 <p>${rows} transactions with ${frauds} frauds (base rate ${baseRate.toPrecision(3)}). In brackets: 95 % intervals, found by drawing whole cards anew.</p>
 ${htmlTable(figureRows(of))}
 ${plots.map((svg) => `<figure>${svg}</figure>`).join('\n')}
+${htmlTable(budgetRows(of))}
 <h2>Segments</h2>
 ${htmlTable(partRows(of))}
 <h2>Data</h2>

@@ -22,10 +22,20 @@ export type SegmentFigures = {
   recall: number
   falsePositives: number
   /** By card; for segments that are not small, where asked for. */
-  intervals?: Record<'auc' | 'ap' | 'ece', Interval>
+  intervals?: Record<'auc' | 'ap' | 'ece' | 'recall', Interval>
 }
 
-const metrics = { auc, ap: averagePrecision, ece: calibrationError } satisfies Record<string, Metric>
+/** Share of the frauds that have at least that score. */
+const recallFrom =
+  (threshold: number): Metric =>
+  ({ scores, frauds, fraud }) => {
+    let found = 0
+    for (let level = 0; level < scores.length && scores[level] >= threshold; level++) found += frauds[level]
+    return found / fraud
+  }
+
+const metricsFrom = (threshold: number) =>
+  ({ auc, ap: averagePrecision, ece: calibrationError, recall: recallFrom(threshold) }) satisfies Record<string, Metric>
 /** Frauds, and genuine rows, below which a segment is small. */
 const few = 50
 
@@ -72,12 +82,9 @@ function partsOf(ranking: Ranking, { values, codes }: Segment, labels: Uint8Arra
 function figuresOf(part: Ranking, rows: Rows, threshold: number): Omit<SegmentFigures, 'segment' | 'value' | 'intervals'> {
   const all = ranked(part, rows.labels, rows.weights)
   const frauds = part.rows.reduce((sum, row) => sum + rows.labels[row], 0)
-  let found = 0
   let disturbed = 0
-  for (let level = 0; level < all.scores.length && all.scores[level] >= threshold; level++) {
-    found += all.frauds[level]
+  for (let level = 0; level < all.scores.length && all.scores[level] >= threshold; level++)
     disturbed += all.weights[level] - all.frauds[level]
-  }
   return {
     rows: part.rows.length,
     frauds,
@@ -86,7 +93,7 @@ function figuresOf(part: Ranking, rows: Rows, threshold: number): Omit<SegmentFi
     ap: averagePrecision(all),
     ece: calibrationError(all),
     meanOverBase: meanOverBase(all),
-    recall: found / all.fraud,
+    recall: recallFrom(threshold)(all),
     falsePositives: disturbed / (all.weight - all.fraud),
   }
 }
@@ -103,7 +110,7 @@ export function segmentsOf(
       if (!part.rows.some((row) => segment.codes[row] === value)) return []
       const figures = { segment: segment.name, value: segment.values[value], ...figuresOf(part, rows, threshold) }
       if (figures.small || replicates === 0) return [figures]
-      return [{ ...figures, intervals: intervalsOf(part, rows, metrics, { replicates }) }]
+      return [{ ...figures, intervals: intervalsOf(part, rows, metricsFrom(threshold), { replicates }) }]
     }),
   )
 }

@@ -4,6 +4,7 @@
  * backwards from the same end. A card that is known to be compromised is judged no more.
  */
 import { type Dataset, fraud, labelsAsKnown, rowAt } from '../data/dataset.ts'
+import { foldsOf, type RowRange } from '../evaluation/folds.ts'
 
 const day = 86_400_000
 
@@ -21,31 +22,27 @@ export type Fold = {
 export const testDays = 7
 const delayDays = 7
 
-/** The rows from a time to before another. */
-function between(data: Dataset, from: number, to: number): Uint32Array {
-  const first = rowAt(data, from)
-  return Uint32Array.from({ length: Math.max(0, rowAt(data, to) - first) }, (_, i) => first + i)
-}
+const rowsIn = ({ from, to }: RowRange): Uint32Array => Uint32Array.from({ length: to - from }, (_, i) => from + i)
 
-/** One fold: training ends `delayDays` before `start`, where the judged week begins. */
-export function foldOf(data: Dataset, start: number, trainDays: number): Fold {
-  const outcomes = labelsAsKnown(data, Number.POSITIVE_INFINITY)
+/** A card is known by its frauds of the week before the delay, and day by day by those of the delay: the day from which it is judged no more. */
+function compromised({ times, cards }: Dataset, outcomes: Uint8Array, start: number): Map<number, number> {
   const end = start - delayDays * day
-  // A card is known by its frauds of the week before the delay, and day by day by those of the delay.
-  const known = new Map<number, number>()
-  for (const row of between(data, end - 7 * day, start)) {
+  const since = new Map<number, number>()
+  for (let row = rowAt({ times }, end - 7 * day); row < rowAt({ times }, start); row++) {
     if (outcomes[row] !== fraud) continue
-    const since = Math.max(0, Math.floor((data.times[row] - end) / day) + 1)
-    known.set(data.cards[row], Math.min(since, known.get(data.cards[row]) ?? since))
+    const from = Math.max(0, Math.floor((times[row] - end) / day) + 1)
+    since.set(cards[row], Math.min(from, since.get(cards[row]) ?? from))
   }
-  const test = between(data, start, start + testDays * day).filter((row) => {
-    const since = known.get(data.cards[row])
-    return since === undefined || Math.floor((data.times[row] - start) / day) < since
-  })
-  return { train: between(data, end - trainDays * day, end), labels: labelsAsKnown(data, start), test, outcomes, start }
+  return since
 }
 
-/** When the judged weeks of the four folds begin; `shift` moves them into the past, to choose by. */
-export function starts(shift = 0): number[] {
-  return [0, 7, 14, 21].map((later) => Date.UTC(2018, 6, 25) + (later + 7 + delayDays - shift) * day)
+/** The four folds, whose training is `trainDays` long; `shift` days earlier, to choose by. */
+export function handbookFolds(data: Dataset, trainDays: number, shift = 0): Fold[] {
+  const outcomes = labelsAsKnown(data, Number.POSITIVE_INFINITY)
+  const end = Date.UTC(2018, 8, 5) - shift * day
+  return foldsOf(data.times, { trainDays, delayDays, testDays, folds: 4, end }).map(({ train, test, start }) => {
+    const known = compromised(data, outcomes, start)
+    const judged = rowsIn(test).filter((row) => Math.floor((data.times[row] - start) / day) < (known.get(data.cards[row]) ?? testDays))
+    return { train: rowsIn(train), labels: labelsAsKnown(data, start), test: judged, outcomes, start }
+  })
 }

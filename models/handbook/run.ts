@@ -3,7 +3,7 @@ import type { Dataset } from '../data/dataset.ts'
 import type { TrainConfig } from '../training/config.ts'
 import { fitNetwork, scoresOf } from '../training/fit-network.ts'
 import { type Judgement, judge } from './judge.ts'
-import { foldOf, starts } from './protocol.ts'
+import { handbookFolds } from './protocol.ts'
 
 export type Mean = { mean: number; sd: number }
 export type Figures = Record<'auc' | 'ap' | 'cp100' | 'ece' | 'ratio', Mean>
@@ -30,8 +30,7 @@ export async function runSetting(
   report: (line: string) => void,
 ): Promise<Figures> {
   const folds: Judgement[] = []
-  for (const [i, start] of starts(shift).entries()) {
-    const fold = foldOf(data, start, trainDays)
+  for (const [i, fold] of handbookFolds(data, trainDays, shift).entries()) {
     const train = { matrix: data.matrix, rows: fold.train, labels: fold.labels, weights: data.weights }
     const fitted = await fitNetwork(`fold ${i + 1} of 4`, train, undefined, config, { report })
     const found = judge(data, fold, scoresOf(fitted, data.matrix, fold.test))
