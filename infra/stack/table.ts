@@ -1,3 +1,4 @@
+import { table } from '../table.ts'
 import type { Server } from './server.ts'
 
 /** The servers as a table for a terminal: product, version, address, where it came from, process, state where it is known. */
@@ -11,13 +12,5 @@ export function tableOf(servers: (Server & { state?: string })[]): string {
     pid === undefined ? '' : `${pid}`,
     state ?? 'running',
   ])
-  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)))
-  return [head, ...rows]
-    .map((row) =>
-      row
-        .map((cell, i) => cell.padEnd(widths[i]!))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
+  return table(head, rows)
 }

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { print } from '../../infra/local.ts'
+import { table } from '../../infra/table.ts'
 import { AssayError } from '../../services/shared/errors.ts'
 import { defaultSettings } from '../../services/shared/settings.ts'
 import type { Manifest } from '../artefact.ts'
@@ -13,7 +14,6 @@ import { loadScorer, type Scorer } from '../scorer.ts'
 import { configOf } from '../training/config.ts'
 import { fraudsOf, judgedPeriodOf, type Period } from '../training/periods.ts'
 import { datasetFrom, type SourceOptions, withSource } from './source.ts'
-import { table } from './table.ts'
 
 type Options = SourceOptions & { model: string; against?: string; out?: string; testShare?: number; json?: boolean }
 

@@ -4,6 +4,7 @@ import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { print, withDatabase } from '../../infra/local.ts'
+import { table } from '../../infra/table.ts'
 import { AssayError } from '../../services/shared/errors.ts'
 import {
   championOf,
@@ -20,7 +21,6 @@ import {
 import { files, type Manifest, modelFolder } from '../artefact.ts'
 import { cardOf } from '../card.ts'
 import { loadScorer } from '../scorer.ts'
-import { table } from './table.ts'
 
 type Because = { by: string; reason: string }
 type Json = { json?: boolean }
