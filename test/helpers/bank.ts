@@ -1,9 +1,11 @@
 /** A bank on real servers with a detector of its own, and questions to its database. */
 import { onTestFinished } from 'vitest'
+import { inputs } from '../../services/detector/batch.ts'
 import { createDetector } from '../../services/detector/service.ts'
 import type { Bus } from '../../services/shared/bus.ts'
 import type { Config } from '../../services/shared/config.ts'
 import type { Database } from '../../services/shared/database.ts'
+import { tenantTopic } from '../../services/shared/events.ts'
 import type { Service } from '../../services/shared/lifecycle.ts'
 import type { Settings, Tenant } from '../../services/shared/settings.ts'
 import { testBus, testConfig, testDatabase, testTelemetry, testTenant } from './servers.ts'
@@ -40,4 +42,21 @@ export async function progressOf(b: Bank, topic = 'transactions'): Promise<numbe
     topic,
   ])
   return parts.reduce((sum, p) => sum + p.next_offset, 0)
+}
+
+/**
+ * Whether progress has reached the end of each of a bank's topics. More may lie there than was sent: a label that waited for its transaction is
+ * sent again.
+ */
+export async function isDecided(database: Database, bus: Bus, tenant: string): Promise<boolean> {
+  const admin = await bus.admin()
+  const rows = await database.query<{ topic: string; n: string }>(
+    'SELECT topic, SUM(next_offset) AS n FROM progress WHERE tenant = ? GROUP BY topic',
+    [tenant],
+  )
+  // Topics that were made a moment ago are not known to every client yet.
+  const ends = await Promise.all(inputs.map((name) => admin.fetchTopicOffsets(tenantTopic(tenant, name)))).catch(() => undefined)
+  return inputs.every(
+    (name, i) => Number(rows.find(({ topic }) => topic === name)?.n) === ends?.[i].reduce((sum, { high }) => sum + Number(high), 0),
+  )
 }

@@ -4,7 +4,7 @@ import { differences, verify } from '../../infra/verify.ts'
 import { createDetector } from '../../services/detector/service.ts'
 import type { Outgoing } from '../../services/shared/bus.ts'
 import { tenantTopic, topics } from '../../services/shared/events.ts'
-import { type Bank, bank, decidedIds, detector } from '../helpers/bank.ts'
+import { type Bank, bank, decidedIds, detector, isDecided } from '../helpers/bank.ts'
 import { eventually, testTelemetry } from '../helpers/servers.ts'
 
 const day = 86_400_000
@@ -28,9 +28,6 @@ function stream(tenant: string, transactions: number): Outgoing[] {
 const sendAll = async (b: Bank, records: Outgoing[]) => {
   for (let i = 0; i < records.length; i += 200) await b.bus.send(records.slice(i, i + 200))
 }
-const progressed = async (b: Bank) =>
-  Number((await b.database.query<{ n: number }>('SELECT SUM(next_offset) AS n FROM progress WHERE tenant = ?', [b.name]))[0].n)
-
 test('decisions come out bit for bit from the stored history, over a detector that forgets and one that takes over', async () => {
   const b = await bank()
   // So small that most batches load what the ones before them had in memory.
@@ -39,11 +36,11 @@ test('decisions come out bit for bit from the stored history, over a detector th
   const records = stream(b.name, 1200)
   const half = records.length >> 1
   await sendAll(b, records.slice(0, half))
-  await eventually('the first half', async () => (await progressed(b)) === half)
+  await eventually('the first half', () => isDecided(b.database, b.bus, b.name))
   await forgetful.stop()
   await detector(b.config)
   await sendAll(b, records.slice(half))
-  await eventually('all', async () => (await progressed(b)) === records.length)
+  await eventually('all', () => isDecided(b.database, b.bus, b.name))
   const [{ n }] = await b.database.query<{ n: number }>(
     'SELECT COUNT(*) AS n FROM transactions WHERE tenant = ? AND outcomes_to > 0 AND parties_to > 0',
     [b.name],
