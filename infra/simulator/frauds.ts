@@ -1,9 +1,10 @@
 /** Nine kinds of fraud, each a plan that unfolds in time: who is hit, and what then happens when, for how much and how. */
 import type { Transaction } from '../../services/shared/events.ts'
-import { address, type Customer, device } from './people.ts'
+import type { Addresses } from './addresses.ts'
+import { type Customer, device } from './people.ts'
 import type { Random } from './random.ts'
 import { type Purchase, purchaseAt } from './spending.ts'
-import { categories, cities, type Merchant } from './world.ts'
+import { categories, cities, kindsOf, type Merchant, resold } from './world.ts'
 
 export const fraudKinds = [
   'card_testing',
@@ -31,22 +32,26 @@ export type Strike = {
   transfer?: number
 }
 
-type World = { random: Random; customers: readonly Customer[]; merchants: readonly Merchant[]; near: readonly number[][][] }
+type World = {
+  random: Random
+  customers: readonly Customer[]
+  merchants: readonly Merchant[]
+  near: readonly number[][][]
+  addresses: Addresses
+}
 
 const minute = 60_000
 const hour = 60 * minute
 const day = 24 * hour
 
-const kindsOf = (codes: readonly string[]) => categories.flatMap((c, i) => (codes.includes(c.code) ? [i] : []))
 const online = categories.flatMap((c, i) => (c.channel === 'ecommerce' ? [i] : []))
-const resold = kindsOf(['5732', '5944', '5651'])
 const everyday = kindsOf(['5411', '5541', '5732', '5651', '5912'])
 const cash = kindsOf(['6011'])
 
 const merchantOf = (w: World, kinds: readonly number[], cityIndex: number): Merchant =>
   w.merchants[w.random.pick(w.near[cityIndex][w.random.pick(kinds)])]
 const anyCity = (w: World) => w.random.int(cities.length)
-const stranger = (random: Random): Partial<Transaction> => ({ device: device(random), ip: address(random) })
+const stranger = (w: World, city: number): Partial<Transaction> => ({ device: device(w.random), ip: w.addresses.thief(city) })
 
 /** Amounts that thieves ask for lie within what the customer might spend, at its upper end. */
 const sizeable = (w: World, c: Customer, median: number) => w.random.logNormal(median, 0.6) * Math.sqrt(c.means)
@@ -55,7 +60,7 @@ const plans: Record<FraudKind, (w: World) => Strike[]> = {
   /** Stolen numbers are tried with small sums at one shop; those that work are used later. */
   card_testing(w) {
     const shop = merchantOf(w, online, anyCity(w))
-    const thief = stranger(w.random)
+    const thief = stranger(w, anyCity(w))
     return Array.from({ length: 2 + w.random.int(4) }, () => w.random.pick(w.customers)).flatMap((customer, i) => {
       const at = i * w.random.between(1, 6) * minute
       const strikes: Strike[] = [{ after: at, customer, overrides: thief, purchase: purchaseAt(w.random, shop, w.random.between(0.6, 4)) }]
@@ -64,17 +69,17 @@ const plans: Record<FraudKind, (w: World) => Strike[]> = {
         strikes.push({
           after: at + w.random.between(0.5, 30) * hour,
           customer,
-          overrides: thief,
+          overrides: w.random.chance(0.5) ? thief : { ...thief, ip: w.addresses.thief(customer.city) },
           purchase: purchaseAt(w.random, later, sizeable(w, customer, 130)),
         })
       }
       return strikes
     })
   },
-  /** Somebody logs in with a new device and sends money to accounts that the customer never paid. */
+  /** Somebody logs in with a new device, or steers the customer's own from afar, and sends money to accounts that the customer never paid. */
   takeover(w) {
     const customer = w.random.pick(w.customers)
-    const thief = stranger(w.random)
+    const thief = w.random.chance(0.15) ? {} : stranger(w, customer.city)
     const payee = `acct-${w.random.int(2 ** 30).toString(36)}`
     return Array.from({ length: 1 + w.random.int(4) }, (_, i) => ({
       after: i * w.random.between(2, 40) * minute,
@@ -93,14 +98,17 @@ const plans: Record<FraudKind, (w: World) => Strike[]> = {
       purchase: purchaseAt(w.random, merchantOf(w, w.random.chance(0.15) ? cash : everyday, customer.city), sizeable(w, customer, 46)),
     }))
   },
-  /** A shop's card numbers were copied; weeks later they are used elsewhere. */
+  /** A shop's card numbers were copied; weeks later they are used elsewhere on the Net. */
   merchant_breach(w) {
     const buyers = Array.from({ length: 4 + w.random.int(8) }, () => w.random.pick(w.customers))
     return buyers.map((customer) => ({
       after: w.random.between(0, 6) * day,
       customer,
-      overrides: w.random.chance(0.7) ? stranger(w.random) : { ip: address(w.random) },
-      purchase: purchaseAt(w.random, merchantOf(w, w.random.chance(0.7) ? online : resold, anyCity(w)), sizeable(w, customer, 85)),
+      overrides: w.random.chance(0.7) ? stranger(w, customer.city) : { ip: w.addresses.thief(customer.city) },
+      purchase: {
+        ...purchaseAt(w.random, merchantOf(w, w.random.chance(0.7) ? online : resold, anyCity(w)), sizeable(w, customer, 85)),
+        channel: 'ecommerce' as const,
+      },
     }))
   },
   /** A customer who never meant to pay spends the whole limit within days, at shops whose goods are easily sold. */

@@ -1,5 +1,6 @@
 /** What customers and their doings look like as a bank would send them. */
 import type { Party, Transaction } from '../../services/shared/events.ts'
+import type { Addresses } from './addresses.ts'
 import { iso } from './iso.ts'
 import type { Customer } from './people.ts'
 import type { Random } from './random.ts'
@@ -39,6 +40,7 @@ function entryModeOf(random: Random, channel: Purchase['channel']): Transaction[
 /** A payment by card. */
 export function paymentOf(
   random: Random,
+  addresses: Addresses,
   tenant: string,
   id: string,
   c: Customer,
@@ -63,14 +65,26 @@ export function paymentOf(
     entryMode: entryModeOf(random, channel),
     channel,
     ...(channel === 'ecommerce'
-      ? { device: random.chance(0.06) ? `d${random.int(2 ** 30).toString(36)}` : random.pick(c.devices), ip: c.ip }
+      ? {
+          device: random.chance(0.06) ? `d${random.int(2 ** 30).toString(36)}` : random.pick(c.devices),
+          ip: addresses.of(c, time, random.chance(0.45)),
+        }
       : { place: { lat: merchant.lat, lon: merchant.lon } }),
     country,
   }
 }
 
 /** Money from account to account, in euro cents: mostly to where the customer has sent some before. */
-export function transferOf(random: Random, tenant: string, id: string, c: Customer, cents: number, time: number): Transaction {
+export function transferOf(
+  random: Random,
+  addresses: Addresses,
+  tenant: string,
+  id: string,
+  c: Customer,
+  cents: number,
+  time: number,
+): Transaction {
+  const phone = random.chance(0.7)
   return {
     id,
     tenant,
@@ -82,9 +96,9 @@ export function transferOf(random: Random, tenant: string, id: string, c: Custom
     amount: cents,
     currency: 'EUR',
     time: iso(time),
-    channel: random.chance(0.7) ? 'mobile' : 'online',
+    channel: phone ? 'mobile' : 'online',
     device: random.pick(c.devices),
-    ip: c.ip,
+    ip: addresses.of(c, time, phone),
     country: cities[c.city].country,
   }
 }

@@ -1,6 +1,6 @@
 /** Who pays: customers with a home, cards, devices and habits. */
 import type { Random } from './random.ts'
-import { categories, cities, homeCities } from './world.ts'
+import { carriers, categories, cities, homeCities } from './world.ts'
 
 export type Customer = {
   id: string
@@ -11,7 +11,14 @@ export type Customer = {
   last4: string
   account: string
   devices: string[]
+  /** The address at home, until the provider gives another one; days that one is kept, on average. */
   ip: string
+  ipUntil: number
+  lease: number
+  carrier: number
+  office: number
+  /** Part of what is done on the Net through a private network. */
+  hidden: number
   /** Transactions a day. */
   pace: number
   /** Factor on prices. */
@@ -32,7 +39,9 @@ export type Customer = {
 const dayMs = 86_400_000
 const token = (random: Random, prefix: string) => prefix + Math.floor(random.next() * 2 ** 48).toString(36)
 export const device = (random: Random): string => token(random, 'd')
-export const address = (random: Random): string => `${random.int(200) + 11}.${random.int(256)}.${random.int(256)}.${random.int(254) + 1}`
+/** Homes whose address changes about daily, monthly and hardly ever. */
+const leases = [1, 30, 300]
+const leaseWeights = [0.25, 0.6, 1]
 
 /** One customer, who opened the account up to ten years before `start`. */
 export function createCustomer(random: Random, start: number, near: readonly number[][][]): Customer {
@@ -56,7 +65,12 @@ export function createCustomer(random: Random, start: number, near: readonly num
     last4: String(random.int(10_000)).padStart(4, '0'),
     account: token(random, 'acct-'),
     devices: random.chance(0.35) ? [device(random), device(random)] : [device(random)],
-    ip: address(random),
+    ip: '',
+    ipUntil: 0,
+    lease: leases[random.weighted(leaseWeights)],
+    carrier: random.int(carriers),
+    office: random.int(1 << 16),
+    hidden: random.chance(0.05) ? 0.6 : 0.002,
     pace: Math.min(8, random.logNormal(0.9, 0.6)),
     means,
     taste,

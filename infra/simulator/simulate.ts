@@ -4,7 +4,8 @@
  * Who: customers in twelve European cities with a home, a card, an account, devices, a limit, means and tastes, who pay by the rhythm
  * of day and week, travel now and then, mostly go where they always go, sometimes buy something large, get refunds and move money.
  * Some leave and others open an account: within two months a third are new, and who they are comes when they are.
- * Where: merchants in 18 cities and seven currencies, in fifteen categories with their prices and hours.
+ * Where: merchants in 18 cities and seven currencies, in fifteen categories with their prices and hours. On the Net, from homes whose address
+ * changes and from carriers, offices and private networks that share theirs (`addresses.ts`); thieves come through these, too.
  * Fraud: about one transaction in two hundred, of the nine kinds in `frauds.ts`, each a plan that unfolds over minutes to days.
  * The bank: declines or blocks some. Labels arrive days later (median 5, at most 60): 5 % of fraud is never reported, 2 % of the
  * reports say genuine, and a few honest payments are disputed. 1 % is sent twice, byte for byte: half of it within a minute.
@@ -17,6 +18,7 @@
  *     for (const { topic, event, fraud } of simulate({ seed: 1, tenant: 'demo', transactions: 20_000 })) …
  */
 import type { Label, Outcome, Party, Transaction } from '../../services/shared/events.ts'
+import { createAddresses } from './addresses.ts'
 import { createAgenda } from './agenda.ts'
 import { type FraudKind, fraudKinds, fraudWeights, planFraud, type Strike, strikesPerPlan } from './frauds.ts'
 import { iso } from './iso.ts'
@@ -85,7 +87,8 @@ export function* simulate(options: SimulateOptions): Generator<SimulatedEvent> {
   const aDay = steady ? 60_000 : day
   const unfolding = steady ? 1 / 20 : 1
   const customers = drawn.map((c) => ({ ...c, pace: c.pace * haste, opened: start + c.opened }))
-  const world = { random, customers, merchants, near }
+  const addresses = createAddresses(random, count, aDay)
+  const world = { random, customers, merchants, near, addresses }
   const agenda = createAgenda<Scheduled>()
   let sum = 0
   const kindWeights = fraudWeights.map((w) => (sum += w))
@@ -102,8 +105,8 @@ export function* simulate(options: SimulateOptions): Generator<SimulatedEvent> {
   if (fraudRate > 0) agenda.push(start + random.exponential() * campaignGap, { kind: 'campaign' })
 
   const idOf = () => `t${seed.toString(36)}-${(made++).toString(36)}`
-  const payment = (c: Customer, purchase: Purchase, time: number) => paymentOf(random, tenant, idOf(), c, purchase, time)
-  const transfer = (c: Customer, cents: number, time: number) => transferOf(random, tenant, idOf(), c, cents, time)
+  const payment = (c: Customer, purchase: Purchase, time: number) => paymentOf(random, addresses, tenant, idOf(), c, purchase, time)
+  const transfer = (c: Customer, cents: number, time: number) => transferOf(random, addresses, tenant, idOf(), c, cents, time)
   const incoming = (sent: Transaction): Transaction => (random.chance(0.3) ? { ...sent, direction: 'credit' } : sent)
   const later = (event: SimulatedEvent) => {
     if (event.at < end) agenda.push(event.at, { kind: 'emit', event })

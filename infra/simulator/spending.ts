@@ -2,7 +2,7 @@
 import type { Transaction } from '../../services/shared/events.ts'
 import type { Customer } from './people.ts'
 import type { Random } from './random.ts'
-import { categories, cities, euros, homeCities, type Merchant } from './world.ts'
+import { categories, cities, euros, homeCities, type Merchant, resold } from './world.ts'
 
 const hourMs = 3_600_000
 const dayMs = 24 * hourMs
@@ -74,5 +74,6 @@ export function buy(
   const { median, sigma } = categories[merchant.category]
   // Now and then somebody buys something large, as honest people do.
   const splurge = random.chance(0.012) ? random.between(4, 15) : 1
-  return purchaseAt(random, merchant, median * merchant.price * customer.means * Math.exp(sigma * random.normal()) * splurge)
+  const bought = purchaseAt(random, merchant, median * merchant.price * customer.means * Math.exp(sigma * random.normal()) * splurge)
+  return resold.includes(kind) && random.chance(0.3) ? { ...bought, channel: 'ecommerce' } : bought
 }

@@ -37,6 +37,9 @@ export const cities: readonly City[] = [
 ]
 export const homeCities = 12
 
+/** Mobile carriers in each country. */
+export const carriers = 3
+
 /** Euros for one unit, near the rates of 2025. */
 export const euros: Readonly<Record<string, number>> = { EUR: 1, GBP: 1.17, CHF: 1.05, PLN: 0.234, SEK: 0.088, USD: 0.92, CZK: 0.04 }
 
@@ -80,6 +83,11 @@ export const categories: readonly Category[] = [
   category('5944', 'Jewellery', 'pos', 210, 1, 0.6, 10, 19),
   category('7995', 'Betting', 'ecommerce', 28, 1, 1, 0, 24),
 ]
+
+export const kindsOf = (codes: readonly string[]): number[] => categories.flatMap((c, i) => (codes.includes(c.code) ? [i] : []))
+
+/** Goods that are easily sold again; shops that have them sell on the Net, too. */
+export const resold: readonly number[] = kindsOf(['5732', '5944', '5651'])
 
 export type Merchant = { id: string; name: string; category: number; city: number; lat: number; lon: number; price: number }
 

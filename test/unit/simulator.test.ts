@@ -102,6 +102,41 @@ test('Live, transactions come at the rate asked for from the start on', () => {
   expect((last - start) / 1000).toBeLessThan(66)
 })
 
+test('Honest customers pay from changing and shared addresses, and half of the thieves come through addresses that were used before', () => {
+  const customersAt = new Map<string, Set<string>>()
+  const addressesOf = new Map<string, Set<string>>()
+  const add = (map: Map<string, Set<string>>, key: string, value: string) => map.set(key, (map.get(key) ?? new Set()).add(value))
+  const fresh = { honest: { all: 0, first: 0 }, stolen: { all: 0, first: 0 } }
+  const stolen = new Set(['card_testing', 'takeover', 'merchant_breach'])
+  for (const [i, e] of distinct(play({ transactions: 60_000, customers: 800, days: 60, fraudRate: 0.02 })).entries()) {
+    const { ip, customer } = e.event as { ip?: string; customer: string }
+    if (ip === undefined) continue
+    const told = e.fraud === undefined ? fresh.honest : stolen.has(e.fraud) ? fresh.stolen : undefined
+    if (told && i > 30_000) {
+      told.all++
+      if (!customersAt.has(ip)) told.first++
+    }
+    add(customersAt, ip, customer)
+    if (!e.fraud) add(addressesOf, customer, ip)
+  }
+  const share = ({ all, first }: { all: number; first: number }) => first / all
+  expect(share(fresh.honest)).toBeGreaterThan(0.05)
+  expect(share(fresh.honest)).toBeLessThan(0.2)
+  expect(share(fresh.stolen)).toBeGreaterThan(0.2)
+  expect(share(fresh.stolen)).toBeLessThan(0.5)
+  expect([...customersAt.values()].filter((c) => c.size > 20).length).toBeGreaterThan(10)
+  const several = [...addressesOf.values()].filter((a) => a.size > 2).length
+  expect(several / addressesOf.size).toBeGreaterThan(0.7)
+})
+
+test('Who pays at a till names neither device nor address, whoever it is', () => {
+  const atTills = distinct(play({ transactions: 60_000, fraudRate: 0.02 })).filter((e) =>
+    ['pos', 'atm'].includes((e.event as { channel: string }).channel),
+  )
+  expect(atTills.filter((e) => e.fraud).length).toBeGreaterThan(100)
+  expect(atTills.filter((e) => 'ip' in e.event || 'device' in e.event)).toEqual([])
+})
+
 test('A logistic regression on the raw fields is of some use and stays far from perfect', () => {
   const events = distinct(play({ transactions: 120_000, fraudRate: 0.01 }))
   const rows = events.map((e) => ({ x: rawFields(e.event as never), y: e.fraud ? 1 : 0 }))
