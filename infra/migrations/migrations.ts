@@ -19,6 +19,11 @@ const table = (name: string, body: string, after = '') => ({
   sql: `CREATE TABLE IF NOT EXISTS ${name} (${body}) ${after}`.trimEnd(),
 })
 
+const column = (of: string, definition: string) => ({
+  name: `column ${definition.split(' ')[0]} of ${of}`,
+  sql: `ALTER TABLE ${of} ADD COLUMN IF NOT EXISTS ${definition}`,
+})
+
 const steps: Omit<Migration, 'id'>[] = [
   table(
     'tenants',
@@ -145,6 +150,8 @@ const steps: Omit<Migration, 'id'>[] = [
     `base ${text(3)} NOT NULL, currency ${text(3)} NOT NULL, date INT NOT NULL COMMENT 'yyyymmdd', rate DECIMAL(24, 12) NOT NULL COMMENT 'base units for one unit of currency',
      PRIMARY KEY (base, currency, date) ${clustered}`,
   ),
+  column('models', 'share DOUBLE NULL'),
+  column('transactions', 'challengers VARBINARY(36) NULL'),
 ]
 
 /** All migrations in order. A step that has been released is never changed; a change is a new step. */

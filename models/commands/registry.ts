@@ -1,12 +1,14 @@
-/** `npm run model -- list | show | compare | import | export | promote | rollback | retire`: the registry of models. */
+/** `npm run model -- list | show | compare | import | export | promote | shadow | canary | withdraw | rollback | retire`: the registry of models. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { print, withDatabase } from '../../infra/local.ts'
 import { table } from '../../infra/table.ts'
+import type { Database } from '../../services/shared/database.ts'
 import { AssayError } from '../../services/shared/errors.ts'
 import {
+  canary,
   championOf,
   promote,
   readHistory,
@@ -16,7 +18,9 @@ import {
   registeredModel,
   retire,
   rollback,
+  shadow,
   type Version,
+  withdraw,
 } from '../../services/shared/models.ts'
 import { files, type Manifest, modelFolder } from '../artefact.ts'
 import { cardOf } from '../card.ts'
@@ -33,6 +37,8 @@ const versionOf = (text: string): number => {
 const manifestOf = ({ manifest }: Version) => manifest as unknown as Manifest
 const say = (time: number) => new Date(time).toISOString().slice(0, 16).replace('T', ' ')
 
+const stateOf = ({ state, share }: Version) => (share === null ? state : `${state} of ${Number((share * 100).toFixed(2))} %`)
+
 const figures = ['auc', 'ap', 'recallAtBudget', 'ece', 'meanOverBase'] as const
 
 const withReason = (command: Command): Command =>
@@ -46,7 +52,7 @@ async function list({ json }: Json): Promise<void> {
       return print('There is no model yet: the first detector to start brings the one that ships, or: npm run model -- import <folder>')
     const rows = versions.map((v) => {
       const { network } = manifestOf(v).figures
-      return [String(v.version), v.name, v.state, say(v.created), v.by, String(network.auc), String(network.ap), String(network.ece)]
+      return [String(v.version), v.name, stateOf(v), say(v.created), v.by, String(network.auc), String(network.ap), String(network.ece)]
     })
     print(table(['version', 'name', 'state', 'since (UTC)', 'by', 'AUC', 'AP', 'ECE'], rows))
   })
@@ -57,7 +63,7 @@ async function show(text: string, { json }: Json): Promise<void> {
     const version = await readVersion(database, versionOf(text))
     const history = await readHistory(database, version.version)
     if (json) return print(JSON.stringify({ ...version, history }))
-    print(`Model ${version.version}, ${version.name}: ${version.state}\nsha256 ${version.sha256}\n`)
+    print(`Model ${version.version}, ${version.name}: ${stateOf(version)}\nsha256 ${version.sha256}\n`)
     print(
       table(
         ['when (UTC)', 'state', 'who', 'why'],
@@ -112,13 +118,18 @@ async function take(text: string, folder: string): Promise<void> {
   })
 }
 
+/** What this version cannot load, a detector could not either. */
+async function tryOut(database: Database, version: number): Promise<void> {
+  const scorer = await loadScorer(await registeredModel(database, version), { backend: 'wasm' })
+  scorer.stop()
+}
+
 async function makeChampion(text: string, { by, reason, alone, json }: Because & Json & { alone?: boolean }): Promise<void> {
   await withDatabase(async (database) => {
     const version = versionOf(text)
     const before = await championOf(database)
     // What a detector could not load must not become champion.
-    const scorer = await loadScorer(await registeredModel(database, version), { backend: 'wasm' })
-    scorer.stop()
+    await tryOut(database, version)
     await promote(database, version, { by, reason, insteadOf: before, secondPerson: alone !== true })
     print(
       json
@@ -133,6 +144,40 @@ async function goBack(because: Because & Json): Promise<void> {
     const version = await rollback(database, because)
     print(because.json ? JSON.stringify({ version }) : `Model ${version} is champion again; detectors take it within 5 seconds.`)
   })
+}
+
+async function putInShadow(text: string, because: Because & Json): Promise<void> {
+  await withDatabase(async (database) => {
+    const version = versionOf(text)
+    await tryOut(database, version)
+    await shadow(database, version, because)
+    print(
+      because.json
+        ? JSON.stringify({ version })
+        : `Model ${version} is in shadow: it scores beside the champion within 5 seconds, and never acts.`,
+    )
+  })
+}
+
+async function makeCanary(
+  text: string,
+  { by, reason, share, alone, json }: Because & Json & { share: string; alone?: boolean },
+): Promise<void> {
+  await withDatabase(async (database) => {
+    const version = versionOf(text)
+    await tryOut(database, version)
+    await canary(database, version, Number(share), { by, reason, secondPerson: alone !== true })
+    print(
+      json
+        ? JSON.stringify({ version, share: Number(share) })
+        : `Model ${version} decides for ${Number(share) * 100} % of the customers within 5 seconds; guards withdraw it when it goes astray.`,
+    )
+  })
+}
+
+async function takeBack(text: string, because: Because & Json): Promise<void> {
+  await withDatabase((database) => withdraw(database, versionOf(text), because))
+  print(because.json ? JSON.stringify({ version: versionOf(text) }) : `Model ${text} is a candidate again.`)
 }
 
 async function putAway(text: string, because: Because): Promise<void> {
@@ -166,6 +211,25 @@ export function addRegistry(program: Command): void {
     .option('--alone', 'though the same person brought it')
     .addHelpText('after', '\nExample:\n  npm run model -- promote 3 --by ben --reason "better on March, see the report"')
     .action(makeChampion)
+  json(
+    withReason(
+      program.command('shadow').description('let a model score beside the champion without acting, at most three').argument('<version>'),
+    ),
+  )
+    .addHelpText('after', '\nExample:\n  npm run model -- shadow 3 --by ana --reason "to see it on live traffic"')
+    .action(putInShadow)
+  json(
+    withReason(
+      program.command('canary').description('let a model decide for a share of the customers, under guards').argument('<version>'),
+    ),
+  )
+    .requiredOption('--share <share>', 'of the customers, above 0 and at most 0.5')
+    .option('--alone', 'though the same person brought it')
+    .addHelpText('after', '\nExample:\n  npm run model -- canary 3 --share 0.05 --by ben --reason "agrees in shadow"')
+    .action(makeCanary)
+  json(withReason(program.command('withdraw').description('take a model out of shadow or canary').argument('<version>')))
+    .addHelpText('after', '\nExample:\n  npm run model -- withdraw 3 --by ben --reason "seen enough"')
+    .action(takeBack)
   json(withReason(program.command('rollback').description('make the champion before champion again'))).action(goBack)
   withReason(program.command('retire').description('take a candidate out of the choice').argument('<version>')).action(putAway)
 }

@@ -66,6 +66,8 @@ export type Decided = {
   sampled: boolean
   sampleProbability: number | null
   reasons: Reason[]
+  /** What models in shadow scored, as `challengers.ts` writes it; of no effect, and in no message. */
+  challengers: Buffer | null
   model: number
   policy: number
   backend: number

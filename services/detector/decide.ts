@@ -59,6 +59,7 @@ export function decide(clock: () => number) {
         sampled,
         sampleProbability: raised ? 1 : action === 'approve' ? sampleRate : 0,
         reasons: [],
+        challengers: null,
         model: batch.model,
         policy: candidate.tenant.version,
         backend: batch.backend,

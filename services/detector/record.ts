@@ -42,7 +42,7 @@ export type Recorder = {
 
 const columns =
   'tenant, customer, time, id, event, content_hash, part, log, log_offset, outcomes_to, parties_to, base_amount, rate_date, features, feature_set, score, action, ' +
-  'alert, sampled, sample_probability, reasons, model, policy, backend, received, decided'
+  'alert, sampled, sample_probability, reasons, challengers, model, policy, backend, received, decided'
 const width = columns.split(',').length
 const places = `(${'?,'.repeat(width).slice(0, -1)})`
 const head = `INSERT INTO transactions (${columns}) VALUES `
@@ -91,6 +91,7 @@ export async function insertDecided(connection: PoolConnection, rows: readonly D
       values[v++] = r.sampled ? '1' : '0'
       values[v++] = r.sampleProbability === null ? null : String(r.sampleProbability)
       values[v++] = r.reasons.length === 0 ? null : Buffer.from(JSON.stringify(r.reasons))
+      values[v++] = r.challengers
       values[v++] = String(r.model)
       values[v++] = String(r.policy)
       values[v++] = String(r.backend)

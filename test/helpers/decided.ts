@@ -24,6 +24,7 @@ export const decided = (t: Transaction, offset: number, overrides: Partial<Decid
     sampled: false,
     sampleProbability: null,
     reasons: [],
+    challengers: null,
     model: 1,
     policy: 1,
     backend: 1,

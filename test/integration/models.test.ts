@@ -5,6 +5,7 @@ import { loadScorer } from '../../models/scorer.ts'
 import type { Database } from '../../services/shared/database.ts'
 import { AssayError } from '../../services/shared/errors.ts'
 import {
+  canary,
   championOf,
   promote,
   readHistory,
@@ -13,6 +14,9 @@ import {
   registeredModel,
   retire,
   rollback,
+  scoringVersions,
+  shadow,
+  withdraw,
 } from '../../services/shared/models.ts'
 import { type Bank, bank, detector, rows } from '../helpers/bank.ts'
 import { shiftedModel } from '../helpers/models.ts'
@@ -145,6 +149,31 @@ test('one model is champion, whoever promotes what at once, and never by who bro
   expect(await fails(promote(database, champion, { ...ben, insteadOf: champion }))).toBe('champion_already')
   expect(await fails(retire(database, champion, ben))).toBe('champion_in_use')
   await retire(database, others[results.indexOf('champion_changed')], ben)
+})
+
+test('three models are in shadow at most, one is canary, never by who brought it, and both can be taken back', async () => {
+  const database = await testDatabase(testConfig())
+  await register(database, modelFolder('models/default'), { by: 'assay', reason: 'ships' })
+  for (let shift = 1; shift <= 4; shift++) await register(database, modelFolder(await shiftedModel(shift)), ana)
+  const results = await Promise.all([2, 3, 4, 5].map((version) => fails(shadow(database, version, ana))))
+  expect(results.toSorted()).toEqual(['done', 'done', 'done', 'shadow_full'])
+  const [left] = results.flatMap((result, i) => (result === 'done' ? [] : [i + 2]))
+  const there = [2, 3, 4, 5].filter((version) => version !== left)
+  expect(await fails(shadow(database, there[0], ana))).toBe('shadow_already')
+  expect(await fails(shadow(database, 1, ana))).toBe('champion_in_use')
+  expect(await fails(canary(database, 1, 0.1, ben))).toBe('champion_in_use')
+  expect(await fails(canary(database, left, 0.1, { ...ben, by: 'ana' }))).toBe('second_person_needed')
+  for (const share of [0, 0.6, Number.NaN]) expect(await fails(canary(database, left, share, ben))).toBe('share_invalid')
+  await canary(database, left, 0.1, ben)
+  expect(await fails(canary(database, there[0], 0.1, ben))).toBe('canary_taken')
+  await canary(database, left, 0.2, ben)
+  expect(await scoringVersions(database)).toContainEqual({ version: left, state: 'canary', share: 0.2 })
+  expect((await scoringVersions(database)).map(({ version }) => version)).toEqual([1, 2, 3, 4, 5])
+  await promote(database, left, { ...ben, insteadOf: 1 })
+  expect(await scoringVersions(database)).toContainEqual({ version: left, state: 'champion', share: null })
+  for (const version of there) await withdraw(database, version, ben)
+  expect(await statesOf(database)).toEqual({ 1: 'retired', [left]: 'champion', ...Object.fromEntries(there.map((v) => [v, 'candidate'])) })
+  expect(await fails(withdraw(database, there[0], ben))).toBe('no_challenger')
 })
 
 test('the bytes that come out of the registry are those that went in, and score the same', async () => {

@@ -5,6 +5,7 @@ import { actionOf, isSampled } from '../../services/detector/decide.ts'
 import { alertId, messagesOf } from '../../services/detector/messages.ts'
 import { requestsOf } from '../../services/detector/publish.ts'
 import { createRates, dateNumber } from '../../services/detector/state/rates.ts'
+import { decodeChallengers, encodeChallengers } from '../../services/shared/challengers.ts'
 import type { Database } from '../../services/shared/database.ts'
 import { deadLetterMessage } from '../../services/shared/dead-letters.ts'
 import type { Alert, DeadLetter, Decision, Transaction } from '../../services/shared/events.ts'
@@ -116,11 +117,31 @@ const decided: Decided = {
   sampled: false,
   sampleProbability: 1,
   reasons: [{ code: 'amount', text: 'far more than usual' }],
+  challengers: encodeChallengers([{ version: 7, scores: [0.1] }], 0),
   model: 1,
   policy: 2,
   backend: 0,
   decided: 1_700_000_000_000,
 }
+
+test('what models in shadow scored fits into the row, and one that gave no number is left out', () => {
+  const three = [
+    { version: 4_294_967_295, scores: Float64Array.of(0.1, 1e-6) },
+    { version: 2, scores: Float32Array.of(Number.NaN, 0.5) },
+    { version: 3, scores: [1, 0] },
+  ]
+  const [first, second] = [encodeChallengers(three, 0), encodeChallengers(three, 1)]
+  expect(first?.length).toBe(24)
+  expect(second?.length).toBe(36)
+  expect(decodeChallengers(first)).toEqual([
+    { version: 4_294_967_295, score: 0.1 },
+    { version: 3, score: 1 },
+  ])
+  expect(decodeChallengers(second).map(({ score }) => score)).toEqual([1e-6, 0.5, 0])
+  expect(encodeChallengers([], 0)).toBeNull()
+  expect(encodeChallengers([three[1]], 0)).toBeNull()
+  expect(decodeChallengers(null)).toEqual([])
+})
 
 test('a row becomes the same messages whenever it is read, and an alert only where there is one', () => {
   const messages = messagesOf('bank', decided)

@@ -24,6 +24,7 @@ type Row = {
   sampled: number
   sample_probability: number | null
   reasons: Buffer | null
+  challengers: Buffer | null
   model: number
   policy: number
   backend: number
@@ -59,6 +60,7 @@ const toDecided = (r: Row): Decided => {
     sampled: r.sampled === 1,
     sampleProbability: r.sample_probability,
     reasons: r.reasons === null ? [] : (JSON.parse(r.reasons.toString()) as Reason[]),
+    challengers: r.challengers,
     model: r.model,
     policy: r.policy,
     backend: r.backend,
