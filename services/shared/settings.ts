@@ -162,16 +162,18 @@ export async function createTenant(
       status: 400,
     })
   const settings = checkSettings({ ...defaultSettings, ...options.settings })
-  await database.execute('INSERT IGNORE INTO tenants (tenant, name, partitions, created) VALUES (?, ?, ?, ?)', [
-    tenant,
-    options.name ?? tenant,
-    options.partitions ?? 4,
-    Date.now(),
-  ])
-  const [row] = await database.query<{ partitions: number }>('SELECT partitions FROM tenants WHERE tenant = ?', [tenant])
-  await database.transaction((tx) => addVersion(tx, tenant, settings, options.by ?? 'assay', true))
+  const partitions = await database.transaction(async (tx) => {
+    // The update changes nothing, and waits for whoever else makes the bank. IGNORE would cut a name that is too long.
+    await tx.execute(
+      'INSERT INTO tenants (tenant, name, partitions, created) VALUES (?, ?, ?, ?) ON DUPLICATE KEY UPDATE tenant = tenant',
+      [tenant, options.name ?? tenant, options.partitions ?? 4, Date.now()],
+    )
+    await addVersion(tx, tenant, settings, options.by ?? 'assay', true)
+    const [row] = await tx.query<{ partitions: number }>('SELECT partitions FROM tenants WHERE tenant = ? FOR UPDATE', [tenant])
+    return row.partitions
+  })
   await bus.ensureInnerTopics()
-  await bus.ensureTenantTopics(tenant, row.partitions)
+  await bus.ensureTenantTopics(tenant, partitions)
   const made = (await readTenants(database)).find((t) => t.tenant === tenant)
   if (!made) throw new AssayError('tenant_disabled', `The tenant '${tenant}' is disabled`, { status: 409 })
   return made

@@ -5,8 +5,9 @@ import { cardBit, counterFeatures, readCounters, stateWords } from '../../models
 import { hashOf } from '../../models/fold/entry.ts'
 import { type Counters, createCounters } from '../../services/detector/counters/counters.ts'
 import { applyEntry, Entries, newEntity, readValue } from '../../services/detector/counters/entries.ts'
+import { beginGeneration, deleteGeneration, putInForce } from '../../services/detector/counters/generations.ts'
 import { patternOf, prefixesOf, shardOf } from '../../services/detector/counters/names.ts'
-import { deleteGeneration, rebuild } from '../../services/detector/counters/rebuild.ts'
+import { rebuild } from '../../services/detector/counters/rebuild.ts'
 import { codes, entryBytes, mostEntries, stateBytes } from '../../services/detector/counters/script.ts'
 import { openStore, type Store } from '../../services/detector/counters/store.ts'
 import type { Database } from '../../services/shared/database.ts'
@@ -201,6 +202,13 @@ async function decide(b: Bench, transactions: readonly Transaction[], offset: nu
   return features
 }
 
+/** Says how far partition 0 is recorded. */
+const progressAt = (b: Bench, next: number) =>
+  b.database.execute(
+    `INSERT INTO progress (tenant, topic, part, log, epoch, next_offset, owner, updated) VALUES ('bank', 'transactions', 0, 0, 1, ${next}, 'test', 0)
+     ON DUPLICATE KEY UPDATE next_offset = ${next}`,
+  )
+
 /** Waits until Redis holds what follows from TiDB. */
 async function eventuallyExact(b: Bench): Promise<void> {
   const expected = await statesByTiDB(b.database)
@@ -322,16 +330,11 @@ describe('the counters', () => {
 
   test('are counted anew into other shards while detectors go on, and exactly', async () => {
     const b = await bench()
-    const position = (next: number) =>
-      b.database.execute(
-        `INSERT INTO progress (tenant, topic, part, log, epoch, next_offset, owner, updated) VALUES ('bank', 'transactions', 0, 0, 1, ${next}, 'test', 0)
-         ON DUPLICATE KEY UPDATE next_offset = ${next}`,
-      )
     let offset = 0
     const go = async () => {
       await decide(b, some(40), offset)
       offset += 40
-      await position(offset)
+      await progressAt(b, offset)
     }
     for (let i = 0; i < 5; i++) await go()
     const rebuilding = rebuild(b.store, b.database, { shards: 3 })
@@ -341,6 +344,43 @@ describe('the counters', () => {
     expect(await b.store.generation()).toEqual({ number: 2, shards: 3 })
     await expectExact(b)
     expect(await b.store.redis.keys(patternOf(b.config.group, 1))).toEqual([])
+  })
+
+  test('are rebuilt by whoever began last: one that was overtaken puts nothing in force, and what it filled is deleted', async () => {
+    const b = await bench()
+    await decide(b, some(40), 0)
+    await progressAt(b, 40)
+    let later: ReturnType<typeof beginGeneration> | undefined
+    const overtaken = rebuild(b.store, b.database, {
+      progress: () => {
+        later ??= beginGeneration(b.store, 2)
+      },
+    })
+    await expect(overtaken).rejects.toMatchObject({ code: 'rebuild_overtaken' })
+    expect(await later).toEqual({ number: 3, shards: 2 })
+    expect(await b.store.generation()).toMatchObject({ number: 1 })
+    expect(await rebuild(b.store, b.database)).toMatchObject({ generation: 4 })
+    await decide(b, some(10), 40)
+    await expectExact(b)
+    for (const number of [1, 2, 3]) expect(await b.store.redis.keys(patternOf(b.config.group, number))).toEqual([])
+  })
+
+  test('are rid of a generation that was replaced by somebody who died before deleting it', async () => {
+    const b = await bench()
+    await decide(b, some(40), 0)
+    await progressAt(b, 40)
+    expect(await putInForce(b.store, await beginGeneration(b.store))).toBe(true)
+    expect(await b.store.redis.keys(patternOf(b.config.group, 1))).not.toEqual([])
+    const next = createCounters({ redis: b.config.redis, group: b.config.group, database: b.database, telemetry: testTelemetry() })
+    onTestFinished(() => next.stop())
+    next.start()
+    next.catchUp({ tenant: 'bank', topic: 'transactions', partition: 0 }, 40)
+    await eventually('the old generation to go', async () => (await b.store.redis.keys(patternOf(b.config.group, 1))).length === 0)
+    await eventuallyExact(b)
+    await eventually('the note of it to go', async () => {
+      const meta = await b.store.redis.hgetall(`${b.config.group}:counters`)
+      return isDeepStrictEqual(Object.keys(meta).sort(), ['generation', 'shards'])
+    })
   })
 
   test('are rebuilt by one at a time', async () => {

@@ -26,6 +26,24 @@ test('a bank that is made by two at once is one bank with one version of its set
   expect(again).toEqual(made[0])
 })
 
+test('a bank that is made by many at once, each with another number of partitions, has one number, and as many as that', async () => {
+  const config = testConfig()
+  const [database, bus] = [await testDatabase(config), await testBus(config)]
+  const tenant = newBank(bus)
+  const made = await Promise.all([1, 2, 3, 4].map((partitions) => createTenant(database, bus, { tenant, partitions })))
+  expect(new Set(made.map((t) => `${t.partitions} ${t.version}`)).size).toBe(1)
+  const { topics } = await (await bus.admin()).fetchTopicMetadata({ topics: [tenantTopic(tenant, 'transactions')] })
+  expect(topics[0].partitions).toHaveLength(made[0].partitions)
+})
+
+test('a bank whose name does not fit is refused, and nothing of it is left', async () => {
+  const config = testConfig()
+  const [database, bus] = [await testDatabase(config), await testBus(config)]
+  await expect(createTenant(database, bus, { tenant: newBank(bus), name: 'n'.repeat(141) })).rejects.toThrow(/too long/i)
+  expect(await database.query('SELECT tenant FROM tenants')).toEqual([])
+  expect(await database.query('SELECT tenant FROM tenant_settings')).toEqual([])
+})
+
 test('settings that are saved by several at once get a version each, the newest is in force, and none is lost', async () => {
   const config = testConfig()
   const [database, bus] = [await testDatabase(config), await testBus(config)]

@@ -10,6 +10,7 @@ import type { Telemetry } from '../../shared/telemetry.ts'
 import type { Place } from '../batch.ts'
 import { applyEntry, type Entity, Entries, newEntity, readValue, type Step } from './entries.ts'
 import { type Chain, countRows, fill } from './fill.ts'
+import { deleteLeftBehind } from './generations.ts'
 import { chainOf, entitiesOf, type Generation, type Parties } from './names.ts'
 import { rebuild } from './rebuild.ts'
 import { openStore, type Store } from './store.ts'
@@ -123,7 +124,10 @@ export function createCounters(options: {
     return true
   }
   const inForce = async (): Promise<Generation> => {
-    if (!generation) adopt(await store.generation())
+    if (!generation) {
+      adopt(await store.generation())
+      inBackground(deleteLeftBehind(store))
+    }
     return generation as Generation
   }
   const inBackground = (work: Promise<unknown>) => {
