@@ -24,6 +24,7 @@ export type Row = {
   action: number
   alert: number
   sampled: number
+  challengers: Buffer | null
   model: number
   policy: number
   backend: number
@@ -58,7 +59,7 @@ export async function readHeld(
   const since = from - horizon
   const rows = await database.query<Row>(
     `SELECT customer, time, id, event, content_hash, part, log, log_offset, outcomes_to, parties_to, base_amount, features, feature_set, score, action, alert,
-       sampled, model, policy, backend FROM transactions WHERE tenant = ? AND customer IN (?) AND time > ? AND time < ?`,
+       sampled, challengers, model, policy, backend FROM transactions WHERE tenant = ? AND customer IN (?) AND time > ? AND time < ?`,
     [tenant, customers, since, to + horizon] as never,
   )
   const outcomes = await database.query<Told>(

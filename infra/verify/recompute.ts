@@ -3,9 +3,9 @@ import { entryOf } from '../../models/fold/entry.ts'
 import { featureSetHash, ownWidth } from '../../models/fold/features.ts'
 import { Profile } from '../../models/fold/profile.ts'
 import { contentHash } from '../../services/detector/content-hash.ts'
-import { actionOf, isSampled } from '../../services/detector/decide.ts'
+import { isSampled } from '../../services/detector/decide.ts'
 import { actions, customerOf, type Transaction } from '../../services/shared/events.ts'
-import type { Settings } from '../../services/shared/settings.ts'
+import { actionOf, type Settings } from '../../services/shared/settings.ts'
 import type { Held, Range, Row } from './customers.ts'
 
 export type Recomputed = { row: Row; features: Float32Array | undefined; contentDiffers: boolean; featuresDiffer: boolean }

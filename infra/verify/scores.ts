@@ -1,7 +1,8 @@
-/** Recorded vectors through the recorded model on the recorded backend. */
+/** Recorded vectors through the recorded models on the recorded backend: the one that decided, and those that scored beside it. */
 import { width } from '../../models/fold/features.ts'
 import { loadScorer, type Scorer } from '../../models/scorer.ts'
 import { backends } from '../../services/detector/score.ts'
+import { decodeChallengers } from '../../services/shared/challengers.ts'
 import type { Database } from '../../services/shared/database.ts'
 import { registeredModel } from '../../services/shared/models.ts'
 import type { Row } from './customers.ts'
@@ -10,7 +11,8 @@ const most = 512
 /** Scores are kept to six places. */
 const tolerance = 1.000001e-6
 
-export type Scores = { differing(rows: readonly Row[]): Promise<Row[]>; stop(): void }
+type Given = { row: Row; score: number }
+export type Scores = { differing(rows: readonly Row[]): Promise<Set<Row>>; stop(): void }
 
 /** Makes the check. A backend that is not here throws, with how to get it. */
 export function createScores(database: Database): Scores {
@@ -23,27 +25,32 @@ export function createScores(database: Database): Scores {
     scorers.set(key, made)
     return made
   }
+  /** What each model gave, by model and backend. */
+  const givenBy = (rows: readonly Row[]): Map<string, { model: number; backend: number; given: Given[] }> => {
+    const groups = new Map<string, { model: number; backend: number; given: Given[] }>()
+    for (const row of rows)
+      for (const { version, score } of [{ version: row.model, score: row.score }, ...decodeChallengers(row.challengers)]) {
+        const key = `${version}:${row.backend}`
+        const group = groups.get(key) ?? { model: version, backend: row.backend, given: [] }
+        groups.set(key, group)
+        group.given.push({ row, score })
+      }
+    return groups
+  }
   return {
     async differing(rows) {
-      const found: Row[] = []
-      const groups = new Map<string, Row[]>()
-      for (const row of rows) {
-        const key = `${row.model}:${row.backend}`
-        const group = groups.get(key)
-        if (group) group.push(row)
-        else groups.set(key, [row])
-      }
-      for (const group of groups.values()) {
-        for (let from = 0; from < group.length; from += most) {
-          const some = group.slice(from, from + most)
+      const found = new Set<Row>()
+      for (const { model, backend, given } of givenBy(rows).values()) {
+        const scorer = await scorerOf(model, backend)
+        for (let from = 0; from < given.length; from += most) {
+          const some = given.slice(from, from + most)
           const vectors = new Float32Array(some.length * width)
-          some.forEach((r, i) => {
-            vectors.set(new Float32Array(new Uint8Array(r.features).buffer), i * width)
+          some.forEach(({ row }, i) => {
+            vectors.set(new Float32Array(new Uint8Array(row.features).buffer), i * width)
           })
-          const scorer = await scorerOf(some[0].model, some[0].backend)
           const scores = scorer.score(vectors, some.length)
-          some.forEach((r, i) => {
-            if (!(Math.abs(Math.round(scores[i] * 1e6) / 1e6 - r.score) <= tolerance)) found.push(r)
+          some.forEach(({ row, score }, i) => {
+            if (!(Math.abs(Math.round(scores[i] * 1e6) / 1e6 - score) <= tolerance)) found.add(row)
           })
         }
       }

@@ -1,4 +1,4 @@
-/** `npm run model -- list | show | compare | import | export | promote | shadow | canary | withdraw | rollback | retire`: the registry of models. */
+/** `npm run model -- list | show | import | export | promote | shadow | canary | withdraw | rollback | retire`: the registry of models. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
@@ -6,7 +6,6 @@ import type { Command } from 'commander'
 import { print, withDatabase } from '../../infra/local.ts'
 import { table } from '../../infra/table.ts'
 import type { Database } from '../../services/shared/database.ts'
-import { AssayError } from '../../services/shared/errors.ts'
 import {
   canary,
   championOf,
@@ -25,21 +24,15 @@ import {
 import { files, type Manifest, modelFolder } from '../artefact.ts'
 import { cardOf } from '../card.ts'
 import { loadScorer } from '../scorer.ts'
+import { addCompare } from './compare.ts'
+import { manifestOf, versionOf } from './versions.ts'
 
 type Because = { by: string; reason: string }
 type Json = { json?: boolean }
 
-const versionOf = (text: string): number => {
-  const version = Number(text)
-  if (!Number.isInteger(version) || version < 1) throw new AssayError('version_invalid', `'${text}' is not the number of a model`)
-  return version
-}
-const manifestOf = ({ manifest }: Version) => manifest as unknown as Manifest
 const say = (time: number) => new Date(time).toISOString().slice(0, 16).replace('T', ' ')
 
 const stateOf = ({ state, share }: Version) => (share === null ? state : `${state} of ${Number((share * 100).toFixed(2))} %`)
-
-const figures = ['auc', 'ap', 'recallAtBudget', 'ece', 'meanOverBase'] as const
 
 const withReason = (command: Command): Command =>
   command.option('--by <person>', 'who does it', userInfo().username).requiredOption('--reason <text>', 'why; it is kept')
@@ -71,28 +64,6 @@ async function show(text: string, { json }: Json): Promise<void> {
       ),
     )
     print(`\n${cardOf(manifestOf(version))}`)
-  })
-}
-
-async function compare(a: string, b: string, { json }: Json): Promise<void> {
-  await withDatabase(async (database) => {
-    const both = [await readVersion(database, versionOf(a)), await readVersion(database, versionOf(b))]
-    const [one, two] = both.map((v) => manifestOf(v).figures.network)
-    const same = JSON.stringify(manifestOf(both[0]).data) === JSON.stringify(manifestOf(both[1]).data)
-    if (json)
-      return print(
-        JSON.stringify({
-          sameData: same,
-          versions: both.map((v) => ({ version: v.version, state: v.state, figures: manifestOf(v).figures })),
-        }),
-      )
-    print(
-      table(
-        ['', `model ${a}`, `model ${b}`, 'difference'],
-        figures.map((f) => [f, String(one[f]), String(two[f]), (two[f] - one[f]).toFixed(4)]),
-      ),
-    )
-    if (!same) print('\nThey were judged on different data: the figures say little about which is better.')
   })
 }
 
@@ -190,7 +161,7 @@ export function addRegistry(program: Command): void {
   const json = (command: Command) => command.option('--json', 'print as JSON')
   json(program.command('list').description('all models: state, who brought them, figures')).action(list)
   json(program.command('show').description('a model: its history and its card').argument('<version>')).action(show)
-  json(program.command('compare').description('the figures of two models side by side').argument('<a>').argument('<b>')).action(compare)
+  addCompare(program)
   json(
     withReason(
       program

@@ -31,7 +31,8 @@ export const positive = (text: string): number => {
   return value
 }
 
-const instant = (text: string): number => {
+/** Milliseconds since 1970 of a date. */
+export const instant = (text: string): number => {
   const time = Date.parse(text)
   if (Number.isNaN(time)) throw new AssayError('option_invalid', `'${text}' is not a date like 2026-03-01 or 2026-03-01T12:00:00Z`)
   return time

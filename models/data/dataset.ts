@@ -9,6 +9,9 @@ export const genuine = 0
 export const fraud = 1
 export const unknown = 2
 
+/** The numbers of what labels say. */
+export const valueCodes = { genuine, fraud, inconclusive: unknown } as const
+
 /** Who said it, by rising weight: where they disagree, the heavier one is believed. */
 export const sources = ['rule', 'customer', 'analyst', 'chargeback'] as const
 

@@ -7,7 +7,7 @@ import { AssayError } from '../../services/shared/errors.ts'
 import { readTenants, type Tenant } from '../../services/shared/settings.ts'
 import { Grow } from '../columns/grow.ts'
 import { featureNames, featureSetHash } from '../fold/features.ts'
-import { type Dataset, fraud, genuine, type LabelLog, labelsAsKnown, sources, unknown } from './dataset.ts'
+import { type Dataset, fraud, genuine, type LabelLog, labelsAsKnown, sources, unknown, valueCodes } from './dataset.ts'
 import { countOthers, decidedPages, labelPages, placesOf, type Span, stretchesOf } from './decided-pages.ts'
 import { Rows } from './decided-rows.ts'
 import { inOrder } from './matrix.ts'
@@ -31,7 +31,6 @@ const reportEvery = 50_000
 /** No row counts for more: the reciprocal of the share that is drawn for review unless a bank says otherwise. */
 const mostWeight = 2000
 const ownSet = Buffer.from(featureSetHash, 'hex')
-const valueCodes = { genuine, fraud, inconclusive: unknown }
 const analyst = sources.indexOf('analyst')
 
 async function findTenants(database: Database, names: readonly string[]): Promise<Tenant[]> {

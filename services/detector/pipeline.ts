@@ -8,7 +8,8 @@ import { enrich } from './enrich.ts'
 import { parse } from './parse.ts'
 import { publish } from './publish.ts'
 import { type Recorder, record } from './record.ts'
-import { type Model, score } from './score.ts'
+import { score } from './score.ts'
+import type { ModelInForce } from './state/model-in-force.ts'
 import type { Profiles } from './state/profiles.ts'
 import type { Rates } from './state/rates.ts'
 
@@ -17,14 +18,14 @@ type Deps = {
   profiles: Profiles
   counters: Counters
   database: Database
-  model: () => Model
+  models: ModelInForce
   recorder: Recorder
   bus: Bus
   clock: () => number
 }
 
 export const decideTransactions = (d: Deps) => ({
-  prepare: pipeline(parse(d.rates, d.clock), enrich(d.profiles, d.counters, d.database), score(d.model), decide(d.clock)),
+  prepare: pipeline(parse(d.rates, d.clock), enrich(d.profiles, d.counters, d.database), score(d.models), decide(d.clock)),
   record: record(d.recorder),
   publish: publish(d.bus),
 })

@@ -1,21 +1,45 @@
-/** Third step: the model's probability of fraud for every transaction of the batch that is to be decided, in one call. */
-import type { Explain } from '../../models/reasons/explain.ts'
+/**
+ * Third step: the champion's probability of fraud for every transaction of the batch that is to be decided, in one call. Models in shadow
+ * score the same rows, one call each, which changes nothing.
+ */
 import type { Scorer } from '../../models/scorer.ts'
+import type { ChallengerScores } from '../shared/challengers.ts'
+import { messageOf } from '../shared/errors.ts'
 import type { Enriched } from './enrich.ts'
 
-/** `explain` is that of the model which scored. */
-export type Scored = Enriched & { scores: Float32Array; model: number; backend: number; explain: Explain }
+/** `by` is the model that decides each row, `scores` what it gave; `challengers` is what others gave, as rows keep it. */
+export type Scored = Enriched & { scores: Float32Array; by: readonly Model[]; challengers: readonly ChallengerScores[] }
 
 /** Numbers of the backends in a row; never renumbered. */
 export const backends = ['node', 'wasm'] as const
 
-/** The model in force and its version. */
 export type Model = { scorer: Scorer; version: number }
+/** The models in force. The canary decides for `share` of the customers. */
+export type Models = { champion: Model; shadows: readonly Model[]; canary?: Model & { share: number } }
 
-export function score(model: () => Model) {
+type Deps = {
+  current(): Models
+  /** Leaves a model out that cannot score. */
+  refuse(state: 'shadow', version: number, why: string): void
+}
+
+/** A score to six places, as rows keep it; NaN where it is no probability. */
+export const kept = (score: number): number => (score >= 0 && score <= 1 ? Math.round(score * 1e6) / 1e6 : Number.NaN)
+
+export function score(models: Deps) {
+  const inShadow = (batch: Enriched, { scorer, version }: Model): ChallengerScores[] => {
+    try {
+      return [{ version, scores: Float64Array.from(scorer.score(batch.features, batch.chosen.length), kept) }]
+    } catch (error) {
+      models.refuse('shadow', version, `it cannot score: ${messageOf(error)}`)
+      return []
+    }
+  }
   return function score(batch: Enriched): Scored {
-    const { scorer, version } = model()
-    const scores = batch.chosen.length === 0 ? new Float32Array(0) : scorer.score(batch.features, batch.chosen.length)
-    return { ...batch, scores, model: version, backend: backends.indexOf(scorer.backend), explain: scorer.explain }
+    const { champion, shadows } = models.current()
+    const rows = batch.chosen.length
+    if (rows === 0) return { ...batch, scores: new Float32Array(0), by: [], challengers: [] }
+    const scores = champion.scorer.score(batch.features, rows)
+    return { ...batch, scores, by: new Array<Model>(rows).fill(champion), challengers: shadows.flatMap((model) => inShadow(batch, model)) }
   }
 }

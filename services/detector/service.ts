@@ -40,7 +40,7 @@ export function createDetector(
   let stopped = true
   let restarting: Promise<void> = Promise.resolve()
 
-  const detection = decideTransactions({ rates, profiles, counters, database, model: models.current, recorder, bus, clock })
+  const detection = decideTransactions({ rates, profiles, counters, database, models, recorder, bus, clock })
   const intake = createIntake({
     bus,
     database,
@@ -127,9 +127,8 @@ export function createDetector(
       if (stopped) problems.push('the detector is not started')
       else if (!intake.ready()) problems.push('the detector has not joined its Kafka group')
       const ready = problems.length === 0
-      // The model before goes on deciding.
-      const refused = models.problem()
-      if (refused) problems.push(refused)
+      // The champion before goes on deciding, and whoever stands beside it never did.
+      problems.push(...models.problems())
       return { ready, problems }
     },
   }

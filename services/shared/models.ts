@@ -213,12 +213,12 @@ export async function canary(database: Database, version: number, share: number,
   })
 }
 
-/** Takes a version out of shadow or canary; it is a candidate again. Throws `model_unknown` or `no_challenger`. */
-export function withdraw(database: Database, version: number, because: Because): Promise<void> {
+/** Takes a version out of shadow or canary, or one of them alone; it is a candidate again. Throws `model_unknown` or `no_challenger`. */
+export function withdraw(database: Database, version: number, because: Because, from: State[] = ['shadow', 'canary']): Promise<void> {
   return database.transaction(async (tx) => {
     const { state } = known(await lockAll(tx), version)
-    if (state !== 'shadow' && state !== 'canary')
-      throw conflict('no_challenger', `Model ${version} is ${state}, neither in shadow nor canary: there is nothing to withdraw`)
+    if (!from.includes(state))
+      throw conflict('no_challenger', `Model ${version} is ${state}, not ${from.join(' or ')}: nothing to withdraw`)
     await change(tx, version, 'candidate', because)
   })
 }

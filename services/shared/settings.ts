@@ -63,6 +63,17 @@ export const Settings = Type.Object(
 type Stored = Type.Static<typeof Settings>
 export type Settings = Stored & Required<Pick<Stored, 'labels'>>
 
+/** The strictest action whose threshold the score reaches. */
+export function actionOf(score: number, thresholds: Settings['thresholds']): Action {
+  if (score >= thresholds.decline) return 'decline'
+  if (score >= thresholds.review) return 'review'
+  return score >= thresholds.challenge ? 'challenge' : 'approve'
+}
+
+/** Whether an action for this score raises an alert. */
+export const raises = (score: number, { thresholds, alertOn }: Pick<Settings, 'thresholds' | 'alertOn'>): boolean =>
+  alertOn.includes(actionOf(score, thresholds))
+
 export const defaultSettings: Settings = {
   thresholds: { challenge: 0.1, review: 0.3, decline: 0.8 },
   alertOn: ['review', 'decline'],

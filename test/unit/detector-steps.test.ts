@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Decided, Raw } from '../../services/detector/batch.ts'
 import { contentHash } from '../../services/detector/content-hash.ts'
-import { actionOf, isSampled } from '../../services/detector/decide.ts'
+import { isSampled } from '../../services/detector/decide.ts'
 import { alertId, messagesOf } from '../../services/detector/messages.ts'
 import { requestsOf } from '../../services/detector/publish.ts'
 import { createRates, dateNumber } from '../../services/detector/state/rates.ts'
@@ -9,6 +9,7 @@ import { decodeChallengers, encodeChallengers } from '../../services/shared/chal
 import type { Database } from '../../services/shared/database.ts'
 import { deadLetterMessage } from '../../services/shared/dead-letters.ts'
 import type { Alert, DeadLetter, Decision, Transaction } from '../../services/shared/events.ts'
+import { actionOf } from '../../services/shared/settings.ts'
 
 const base: Transaction = {
   id: 't-1',
