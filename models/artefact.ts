@@ -75,7 +75,10 @@ export const modelFolder = (directory: string): ModelSource => ({
 /** Reads a model and checks its bytes. Throws `model_corrupt`, with the file and what to do. */
 export async function readModel(source: ModelSource): Promise<{ manifest: Manifest; model: LayersModel }> {
   const corrupt = (what: string, cause?: unknown) =>
-    new AssayError('model_corrupt', `The model in ${source.name} is damaged: ${what}. Take it from its source again`, { cause })
+    new AssayError('model_corrupt', `The model in ${source.name} is damaged: ${what}. Take it from its source again`, {
+      cause,
+      status: 422,
+    })
   const [manifestBytes, topology, weights] = await Promise.all(['manifest.json', ...files].map((file) => source.read(file)))
   let manifest: Manifest
   try {
@@ -90,11 +93,15 @@ export async function readModel(source: ModelSource): Promise<{ manifest: Manife
   ] as const) {
     if (sha(bytes) !== manifest.sha256?.[name]) throw corrupt(`${name} does not have the checksum that the manifest names`)
   }
-  const { modelTopology, weightsManifest } = JSON.parse(topology.toString()) as {
-    modelTopology: object
-    weightsManifest: { weights: tf.io.WeightsManifestEntry[] }[]
+  try {
+    const { modelTopology, weightsManifest } = JSON.parse(topology.toString()) as {
+      modelTopology: object
+      weightsManifest: { weights: tf.io.WeightsManifestEntry[] }[]
+    }
+    const data = weights.buffer.slice(weights.byteOffset, weights.byteOffset + weights.byteLength) as ArrayBuffer
+    const model = await loadLayersModel(tf.io.fromMemory({ modelTopology, weightSpecs: weightsManifest[0].weights, weightData: data }))
+    return { manifest, model }
+  } catch (error) {
+    throw corrupt(`TensorFlow.js does not take it (${messageOf(error)})`, error)
   }
-  const data = weights.buffer.slice(weights.byteOffset, weights.byteOffset + weights.byteLength) as ArrayBuffer
-  const model = await loadLayersModel(tf.io.fromMemory({ modelTopology, weightSpecs: weightsManifest[0].weights, weightData: data }))
-  return { manifest, model }
 }

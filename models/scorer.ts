@@ -33,6 +33,7 @@ function checkFeatures(manifest: Manifest, directory: string): void {
     'model_misfit',
     `The model in ${directory} was trained on other features: ${difference}. Train it anew: npm run model -- train`,
     {
+      status: 422,
       details: { missing, unknown, featureSet: manifest.featureSet, expected: featureSetHash },
     },
   )
@@ -49,6 +50,7 @@ function denseLayers(model: LayersModel, directory: string): Dense[] {
         throw new AssayError(
           'model_misfit',
           `The model in ${directory} has a layer of class ${layer.getClassName()}; dense layers with a bias are scored`,
+          { status: 422 },
         )
       }
       return { kernel: kernel as tf.Tensor2D, bias: bias as tf.Tensor1D, activation }

@@ -3,13 +3,12 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { print, withDatabase } from '../../infra/local.ts'
 import { table } from '../../infra/table.ts'
 import { readVersion } from '../../services/shared/models.ts'
+import { compared, comparisonOf } from '../comparison.ts'
 import { type Agreement, agreementOf, type Counts, type Raised, type Ranking } from '../evaluation/agreement.ts'
 import { instant } from './source.ts'
 import { manifestOf, versionOf } from './versions.ts'
 
 type Options = { tenant?: string; from?: number; to?: number; at?: number; budget?: number; json?: boolean }
-
-const figures = ['auc', 'ap', 'recallAtBudget', 'ece', 'meanOverBase'] as const
 
 const fixed = (x: number | null, digits = 4) => (x === null ? '-' : x.toFixed(digits))
 const counts = (name: string, { rows, frauds, genuine }: Counts) => [name, String(rows), String(frauds), String(genuine)]
@@ -40,24 +39,22 @@ function showAgreement(agreement: Agreement): void {
   )
 }
 
-async function compare(one: string, other: string, { tenant, json, ...span }: Options): Promise<void> {
-  const [a, b] = [versionOf(one), versionOf(other)]
+async function compare(first: string, second: string, { tenant, json, ...span }: Options): Promise<void> {
+  const [a, b] = [versionOf(first), versionOf(second)]
   await withDatabase(async (database) => {
     const both = [await readVersion(database, a), await readVersion(database, b)]
+    const [one, two] = both.map((v) => ({ version: v.version, state: v.state, manifest: manifestOf(v) }))
+    const comparison = comparisonOf(one, two)
     const agreement = tenant === undefined ? undefined : await agreementOf(database, { tenant, a, b, ...span })
-    const sameData = JSON.stringify(manifestOf(both[0]).data) === JSON.stringify(manifestOf(both[1]).data)
-    if (json) {
-      const versions = both.map((v) => ({ version: v.version, state: v.state, figures: manifestOf(v).figures }))
-      return print(JSON.stringify({ sameData, versions, ...(agreement && { agreement }) }))
-    }
-    const [first, second] = both.map((v) => manifestOf(v).figures.network)
+    if (json) return print(JSON.stringify({ ...comparison, ...(agreement && { agreement }) }))
+    const [ofA, ofB] = comparison.versions.map((v) => v.figures.network)
     print(
       table(
         ['', `model ${a}`, `model ${b}`, 'difference'],
-        figures.map((f) => [f, String(first[f]), String(second[f]), (second[f] - first[f]).toFixed(4)]),
+        compared.map((f) => [f, String(ofA[f]), String(ofB[f]), comparison.differences[f].toFixed(4)]),
       ),
     )
-    if (!sameData) print('\nThey were judged on different data: the figures say little about which is better.')
+    if (!comparison.sameData) print('\nThey were judged on different data: the figures say little about which is better.')
     if (agreement) showAgreement(agreement)
   })
 }

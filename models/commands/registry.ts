@@ -23,7 +23,7 @@ import {
 } from '../../services/shared/models.ts'
 import { files, type Manifest, modelFolder } from '../artefact.ts'
 import { cardOf } from '../card.ts'
-import { loadScorer } from '../scorer.ts'
+import { mustBeUsable } from '../usable.ts'
 import { addCompare } from './compare.ts'
 import { manifestOf, versionOf } from './versions.ts'
 
@@ -68,9 +68,7 @@ async function show(text: string, { json }: Json): Promise<void> {
 }
 
 async function bring(folder: string, because: Because & Json): Promise<void> {
-  // What cannot be loaded by this version would not be by a detector.
-  const scorer = await loadScorer(folder, { backend: 'wasm' })
-  scorer.stop()
+  await mustBeUsable(folder, 'wasm')
   await withDatabase(async (database) => {
     const version = await register(database, modelFolder(folder), because)
     const { state } = await readVersion(database, version)
@@ -91,8 +89,7 @@ async function take(text: string, folder: string): Promise<void> {
 
 /** What this version cannot load, a detector could not either. */
 async function tryOut(database: Database, version: number): Promise<void> {
-  const scorer = await loadScorer(await registeredModel(database, version), { backend: 'wasm' })
-  scorer.stop()
+  await mustBeUsable(await registeredModel(database, version), 'wasm')
 }
 
 async function makeChampion(text: string, { by, reason, alone, json }: Because & Json & { alone?: boolean }): Promise<void> {

@@ -15,4 +15,24 @@ export function mustSee(user: Seer, tenant: string): void {
 export const notFound = (): AssayError => new AssayError('not_found', 'There is nothing here', { status: 404 })
 
 /** Whether this role may take a case out of another's hands. */
-export const leads = (role: Role): boolean => role !== 'analyst'
+export const leads = (role: Role): boolean => role === 'lead' || role === 'manager' || role === 'admin'
+
+/** Whether this user may look at models. Each decides for all banks and may have learnt from all, so that its card names them. */
+export const seesModels = (user: Seer): boolean => user.tenant === null
+
+/** Whether this user may change which model decides. */
+export const tendsModels = (user: Pick<User, 'tenant' | 'role'>): boolean =>
+  seesModels(user) && (user.role === 'scientist' || user.role === 'manager' || user.role === 'admin')
+
+/** Throws `all_banks_only`. */
+export function mustSeeModels(user: Seer): void {
+  if (!seesModels(user))
+    throw new AssayError('all_banks_only', 'A model decides for all banks: who sees all of them may look at models', { status: 403 })
+}
+
+/** Throws `all_banks_only` or `role_too_low`. */
+export function mustTendModels(user: Pick<User, 'tenant' | 'role'>): void {
+  mustSeeModels(user)
+  if (!tendsModels(user))
+    throw new AssayError('role_too_low', 'A scientist, a manager or an admin changes models; ask one of them', { status: 403 })
+}

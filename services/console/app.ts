@@ -4,6 +4,7 @@ import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import files from '@fastify/static'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { BackendName } from '../../models/backend.ts'
 import type { Database } from '../shared/database.ts'
 import { AssayError } from '../shared/errors.ts'
 import { addHealthRoutes, createHttpApp } from '../shared/http.ts'
@@ -13,6 +14,7 @@ import type { Telemetry } from '../shared/telemetry.ts'
 import type { Live } from './live.ts'
 import { caseRoutes } from './routes/cases.ts'
 import { liveRoutes } from './routes/live.ts'
+import { modelRoutes } from './routes/models.ts'
 import { sessionRoutes } from './routes/session.ts'
 import { cookieName, type Sessions } from './sessions.ts'
 import type { User } from './users.ts'
@@ -36,6 +38,8 @@ export type Dependencies = {
   health: () => Health
   /** Sends what lies in the outbox now and not at the next second. */
   nudge: () => void
+  /** TensorFlow.js's backend of this process, by which models are tried. */
+  backend: 'auto' | BackendName
   /** Folder of the built page. */
   page: string
 }
@@ -56,7 +60,7 @@ const contentSecurityPolicy = {
 }
 
 const problemWords: ProblemWords = {
-  titles: { 401: 'Log in first', 409: 'Something else happened first', 415: 'Send JSON' },
+  titles: { 401: 'Log in first', 409: 'Something else happened first', 415: 'Send JSON', 422: 'The model cannot be used' },
   databaseAway: 'The database does not answer; nothing was changed',
   notFound: 'There is nothing here',
   internal: 'Something went wrong in the console; its log says what',
@@ -99,6 +103,7 @@ export async function createApp(deps: Dependencies): Promise<FastifyInstance> {
   await app.register(sessionRoutes(database, sessions))
   await app.register(caseRoutes(database, live, deps.nudge))
   await app.register(liveRoutes(live, sessions))
+  await app.register(modelRoutes(database, deps.backend))
 
   addHealthRoutes(app, telemetry, deps.health)
   return app

@@ -27,7 +27,17 @@ export function createConsole(config: Config, telemetry: Telemetry): Console {
   const relay = createOutboxRelay(database, bus, telemetry)
   const health = () => joinHealth(backing.health(), live.health(), relay.health())
   const listener = createListener(
-    async () => createApp({ database, live, sessions, telemetry, health, nudge: relay.nudge, page: await preparePage(telemetry.logger) }),
+    async () =>
+      createApp({
+        database,
+        live,
+        sessions,
+        telemetry,
+        health,
+        nudge: relay.nudge,
+        backend: config.backend,
+        page: await preparePage(telemetry.logger),
+      }),
     { host: config.host, port: config.consolePort, variable: 'ASSAY_CONSOLE_PORT' },
   )
 

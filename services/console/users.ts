@@ -5,7 +5,7 @@ import { type Database, isDuplicate } from '../shared/database.ts'
 import { AssayError } from '../shared/errors.ts'
 import { hashPassword, inventPassword } from './passwords.ts'
 
-export const roles = ['analyst', 'lead', 'manager', 'admin'] as const
+export const roles = ['analyst', 'lead', 'scientist', 'manager', 'admin'] as const
 export type Role = (typeof roles)[number]
 
 /** `tenant` is null for somebody who sees all banks. */

@@ -23,6 +23,7 @@ export function unpack(version: number, row: Packed): ModelSource {
     throw new AssayError(
       'model_corrupt',
       `The bytes of model ${version} in the registry are not those that were registered; import it anew`,
+      { status: 422 },
     )
   const bytes = JSON.parse(row.artefact.toString()) as Record<string, string>
   return {

@@ -128,6 +128,9 @@ const unknownModel = (version: number) =>
   new AssayError('model_unknown', `There is no model ${version} in the registry; see: npm run model -- list`, { status: 404 })
 const conflict = (code: string, text: string, status = 409) => new AssayError(code, text, { status })
 
+const championChanged = (champion: number | undefined, thought: number | undefined) =>
+  conflict('champion_changed', `Model ${champion ?? 'none'} is champion by now, not ${thought ?? 'none'}: look again first`)
+
 /** The bytes of a version. Throws `model_unknown` where there is none, `model_corrupt` where its bytes are not those that were registered. */
 export async function registeredModel(database: Database, version: number): Promise<ModelSource> {
   const [row] = await database.query<Packed>('SELECT manifest, artefact, sha256 FROM models WHERE version = ?', [version])
@@ -173,11 +176,7 @@ export function promote(database: Database, version: number, { insteadOf, ...act
     const all = await lockAll(tx)
     const wanted = known(all, version)
     const champion = all.find((m) => m.state === 'champion')
-    if (champion?.version !== insteadOf)
-      throw conflict(
-        'champion_changed',
-        `Model ${champion?.version ?? 'none'} is champion by now, not ${insteadOf ?? 'none'}: look again, then promote`,
-      )
+    if (champion?.version !== insteadOf) throw championChanged(champion?.version, insteadOf)
     if (wanted.state === 'champion') throw conflict('champion_already', `Model ${version} is champion already`)
     checkPerson(wanted, acting, 'promote it')
     if (champion) await change(tx, champion.version, 'retired', { by, reason: `model ${version} was promoted: ${reason}` })
@@ -223,10 +222,14 @@ export function withdraw(database: Database, version: number, because: Because, 
   })
 }
 
-/** Makes the champion before the present one champion again. Returns it. Throws `champion_before_missing` where there was none. */
-export function rollback(database: Database, because: Because): Promise<number> {
+/**
+ * Makes the champion before the present one champion again. Returns it. Throws `champion_before_missing` where there was none, and
+ * `champion_changed` where the champion is not `insteadOf`: two people who roll the same model back must not bring it back.
+ */
+export function rollback(database: Database, because: Because & { insteadOf?: number }): Promise<number> {
   return database.transaction(async (tx) => {
     const champion = (await lockAll(tx)).find((m) => m.state === 'champion')?.version
+    if (because.insteadOf !== undefined && champion !== because.insteadOf) throw championChanged(champion, because.insteadOf)
     const [before] = await tx.query<{ version: number }>(
       "SELECT version FROM model_history WHERE state = 'champion' AND version <> ? ORDER BY at DESC LIMIT 1",
       [champion ?? 0],

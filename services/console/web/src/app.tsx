@@ -1,12 +1,15 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect } from 'react'
+import { seesModels } from '../../access.ts'
 import type { Me } from '../../api.ts'
+import { useHash } from './address.ts'
 import { whoAmI } from './client.ts'
 import { Desk } from './desk.tsx'
 import { openLive } from './live.ts'
 import { Login } from './login.tsx'
+import { ModelsDesk } from './models/models-desk.tsx'
 
-/** The login, or the desk of who is logged in. */
+/** The login, or what is behind it. */
 export function App() {
   const session = useQuery({ queryKey: ['session'], queryFn: whoAmI, refetchInterval: 60_000 })
   if (session.isPending) return <div className="splash">Assay</div>
@@ -25,5 +28,6 @@ export function App() {
 function LiveDesk({ me }: { me: Me }) {
   const queryClient = useQueryClient()
   useEffect(() => openLive(queryClient), [queryClient])
-  return <Desk me={me} />
+  const models = useHash().startsWith('#/models')
+  return models && seesModels(me) ? <ModelsDesk me={me} /> : <Desk me={me} />
 }

@@ -1,4 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { leads } from '../../access.ts'
 import type { CaseDetail, Me, Reason } from '../../api.ts'
 import { Ago } from './ago.tsx'
 import { claimCase, ProblemError, readCase, releaseCase } from './client.ts'
@@ -45,7 +46,7 @@ function Case({ case: c, me, onJudged }: { case: CaseDetail; me: Me; onJudged: (
   const claim = useMutation({ mutationFn: () => claimCase(c.tenant, c.id), onSettled: refresh })
   const release = useMutation({ mutationFn: () => releaseCase(c.tenant, c.id), onSettled: refresh })
   const mine = c.state === 'claimed' && c.assignee === me.name
-  const mayRelease = mine || (c.state === 'claimed' && me.role !== 'analyst')
+  const mayRelease = mine || (c.state === 'claimed' && leads(me.role))
   const busy = claim.isPending || release.isPending
   useKeys({
     c: () => c.state === 'open' && !busy && claim.mutate(),

@@ -12,12 +12,15 @@ export class ProblemError extends Error {
   }
 }
 
-async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+/** Calls the console; a blob goes as it is, anything else as JSON. */
+export async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
   let response: Response
   try {
+    const blob = body instanceof Blob
+    const type = blob ? body.type : 'application/json'
     response = await fetch(path, {
       method,
-      ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { headers: { 'content-type': type }, body: blob ? body : JSON.stringify(body) }),
     })
   } catch {
     throw new ProblemError(0, 'console_away', 'The console does not answer; check that it runs')

@@ -1,6 +1,7 @@
 import { useInfiniteQuery } from '@tanstack/react-query'
-import { useCallback, useState, useSyncExternalStore } from 'react'
+import { useCallback, useState } from 'react'
 import type { CaseRow, CaseState, Me } from '../../api.ts'
+import { useHash } from './address.ts'
 import { CaseView } from './case-view.tsx'
 import { listCases } from './client.ts'
 import { Feed } from './feed.tsx'
@@ -18,13 +19,21 @@ const readPlace = (hash: string): Place | undefined => {
   const [, tenant, id] = /^#\/cases\/([^/]+)\/([^/]+)$/.exec(hash) ?? []
   return tenant && id ? { tenant: decodeURIComponent(tenant), id: decodeURIComponent(id) } : undefined
 }
-const subscribe = (listener: () => void) => {
-  window.addEventListener('hashchange', listener)
-  return () => window.removeEventListener('hashchange', listener)
-}
 export const goTo = ({ tenant, id }: Place): void => {
   window.location.hash = `#/cases/${encodeURIComponent(tenant)}/${encodeURIComponent(id)}`
 }
+
+const keys = [
+  ['j  k', 'next and previous case'],
+  ['c', 'claim the case'],
+  ['r', 'release it'],
+  ['1', 'verdict: fraud'],
+  ['2', 'verdict: genuine'],
+  ['3', 'verdict: inconclusive'],
+  ['Ctrl Enter', 'confirm the verdict'],
+  ['Esc', 'let go of the verdict, close this'],
+  ['?', 'this list'],
+] as const
 
 /** On a narrow screen one of these is shown, on a wide one all are. */
 const panes = ['queue', 'case', 'live'] as const
@@ -36,7 +45,7 @@ export function Desk({ me }: { me: Me }) {
   const [state, setState] = useState<CaseState>('open')
   const [help, setHelp] = useState(false)
   const [pane, setPane] = useState<Pane>(() => (readPlace(window.location.hash) ? 'case' : 'queue'))
-  const place = readPlace(useSyncExternalStore(subscribe, () => window.location.hash))
+  const place = readPlace(useHash())
 
   const list = useInfiniteQuery({
     queryKey: ['cases', tenant, state],
@@ -66,7 +75,7 @@ export function Desk({ me }: { me: Me }) {
 
   return (
     <div className={`desk show-${pane}`}>
-      <Header me={me} tenant={tenant} onTenant={setTenant} onHelp={() => setHelp(true)} />
+      <Header me={me} at="cases" tenant={tenant} onTenant={setTenant} onHelp={() => setHelp(true)} />
       <Queue list={list} cases={cases} state={state} onState={setState} tenant={tenant} me={me} chosen={place} onOpen={open} />
       <main className="pane case-pane">
         {place ? (
@@ -91,7 +100,7 @@ export function Desk({ me }: { me: Me }) {
           </button>
         ))}
       </nav>
-      {help && <Help onClose={() => setHelp(false)} />}
+      {help && <Help keys={keys} onClose={() => setHelp(false)} />}
     </div>
   )
 }

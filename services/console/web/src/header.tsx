@@ -1,4 +1,5 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { seesModels } from '../../access.ts'
 import type { Me } from '../../api.ts'
 import { logout } from './client.ts'
 import { count, rate } from './format.ts'
@@ -6,10 +7,17 @@ import { figuresOf, useLive } from './live.ts'
 import { Logo } from './logo.tsx'
 import './header.css'
 
-type Props = { me: Me; tenant: string | undefined; onTenant: (tenant: string | undefined) => void; onHelp: () => void }
+type Props = {
+  me: Me
+  at: 'cases' | 'models'
+  tenant: string | undefined
+  /** Where what is shown belongs to one bank. */
+  onTenant?: (tenant: string | undefined) => void
+  onHelp: () => void
+}
 
 /** The figures that move, the bank that is looked at, and who looks. */
-export function Header({ me, tenant, onTenant, onHelp }: Props) {
+export function Header({ me, at, tenant, onTenant, onHelp }: Props) {
   const { connected, pulses } = useLive()
   const queryClient = useQueryClient()
   const leave = useMutation({ mutationFn: logout, onSuccess: () => queryClient.resetQueries() })
@@ -19,6 +27,16 @@ export function Header({ me, tenant, onTenant, onHelp }: Props) {
       <a className="brand" href="#/">
         <Logo /> Assay
       </a>
+      {seesModels(me) && (
+        <nav className="places" aria-label="Pages">
+          <a href="#/" aria-current={at === 'cases' ? 'page' : undefined}>
+            Cases
+          </a>
+          <a href="#/models" aria-current={at === 'models' ? 'page' : undefined}>
+            Models
+          </a>
+        </nav>
+      )}
       <dl className="figures">
         <Figure name="per second" value={rate(figures.rate)} title="Decisions in the last second" />
         <Figure name="decided" value={count(figures.decided)} title="Decisions published since the topics were made" />
@@ -35,7 +53,7 @@ export function Header({ me, tenant, onTenant, onHelp }: Props) {
       <span className={`link ${connected ? 'on' : 'off'}`} role="status">
         {connected ? 'live' : 'reconnecting'}
       </span>
-      {me.tenants.length > 1 && (
+      {onTenant && me.tenants.length > 1 && (
         <select aria-label="Bank" value={tenant ?? ''} onChange={(e) => onTenant(e.target.value || undefined)}>
           <option value="">All banks</option>
           {me.tenants.map((t) => (

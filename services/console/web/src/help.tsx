@@ -1,19 +1,9 @@
 import { useEffect, useRef } from 'react'
 import './help.css'
 
-const keys = [
-  ['j  k', 'next and previous case'],
-  ['c', 'claim the case'],
-  ['r', 'release it'],
-  ['1', 'verdict: fraud'],
-  ['2', 'verdict: genuine'],
-  ['3', 'verdict: inconclusive'],
-  ['Ctrl Enter', 'confirm the verdict'],
-  ['Esc', 'let go of the verdict, close this'],
-  ['?', 'this list'],
-] as const
+type Props = { keys: readonly (readonly [key: string, meaning: string])[]; onClose: () => void }
 
-export function Help({ onClose }: { onClose: () => void }) {
+export function Help({ keys, onClose }: Props) {
   const dialog = useRef<HTMLDialogElement>(null)
   useEffect(() => dialog.current?.showModal(), [])
   return (

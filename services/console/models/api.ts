@@ -1,0 +1,35 @@
+/** What the page of models and its service say to each other. Types only: the page imports this file too. */
+import type { Manifest } from '../../../models/artefact.ts'
+import type { Comparison } from '../../../models/comparison.ts'
+import type { Change, State } from '../../shared/models.ts'
+
+export type { Change, Comparison, Manifest, State }
+
+/** One version as the list shows it. */
+export type ModelRow = {
+  version: number
+  name: string
+  state: State
+  /** Of the customers for whom a canary decides; null for all others. */
+  share: number | null
+  /** When it came into the registry, and by whom: somebody else must promote it. */
+  created: number
+  by: string
+  /** Since when it has its state, who saw to that, and why. */
+  since: number
+  sinceBy: string
+  reason: string
+  figures: Manifest['figures']
+  data: Record<string, unknown>
+}
+
+export type ModelList = { champion: number | null; models: ModelRow[] }
+
+export type ModelDetail = Omit<ModelRow, 'figures' | 'data'> & {
+  sha256: string
+  manifest: Omit<Manifest, 'bins'>
+  /** Markdown. */
+  card: string
+  /** The newest first. */
+  history: Change[]
+}

@@ -1,0 +1,25 @@
+/** Versions of the registry as the console answers them. */
+import type { Manifest } from '../../../models/artefact.ts'
+import { cardOf } from '../../../models/card.ts'
+import type { Change, Version } from '../../shared/models.ts'
+import type { ModelDetail, ModelRow } from './api.ts'
+
+const manifestOf = ({ manifest }: Version) => manifest as unknown as Manifest
+
+/** Changes come the newest first. */
+function headOf({ version, name, state, share, created, by }: Version, history: readonly Change[]) {
+  const last = history.find((change) => change.version === version)
+  return { version, name, state, share, created, by, since: last?.at ?? created, sinceBy: last?.actor ?? by, reason: last?.reason ?? '' }
+}
+
+export function rowOf(version: Version, history: readonly Change[]): ModelRow {
+  const { figures, data } = manifestOf(version)
+  return { ...headOf(version, history), figures, data }
+}
+
+export function detailOf(version: Version, history: Change[]): ModelDetail {
+  const { bins, ...manifest } = manifestOf(version)
+  return { ...headOf(version, history), sha256: version.sha256, manifest, card: cardOf(manifestOf(version)), history }
+}
+
+export const registered = (version: Version) => ({ version: version.version, state: version.state, manifest: manifestOf(version) })

@@ -1,0 +1,54 @@
+import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
+import { tendsModels } from '../../../access.ts'
+import type { Me } from '../../../api.ts'
+import { useHash } from '../address.ts'
+import { Header } from '../header.tsx'
+import { Help } from '../help.tsx'
+import { useKeys } from '../keys.ts'
+import { listModels } from './calls.ts'
+import { ImportModel } from './import-model.tsx'
+import { addressOf, readPlace } from './place.ts'
+import { VersionList } from './version-list.tsx'
+import { VersionView } from './version-view.tsx'
+import './models-desk.css'
+
+const keys = [
+  ['j  k', 'next and previous version'],
+  ['Esc', 'close a question without doing anything'],
+  ['?', 'this list'],
+] as const
+
+/** The registry of models: the versions, and the one that is looked at. */
+export function ModelsDesk({ me }: { me: Me }) {
+  const [help, setHelp] = useState(false)
+  const [importing, setImporting] = useState(false)
+  const place = readPlace(useHash())
+  const list = useQuery({ queryKey: ['models'], queryFn: listModels, refetchInterval: 5000 })
+  const models = list.data?.models ?? []
+  const version = place.version ?? list.data?.champion ?? models[0]?.version
+  const step = (by: number) => {
+    const at = models.findIndex((m) => m.version === version)
+    const next = models[Math.min(models.length - 1, Math.max(0, at + by))]
+    if (next) window.location.hash = addressOf(next.version)
+  }
+  useKeys({ j: () => step(1), k: () => step(-1), '?': () => setHelp(true) })
+
+  return (
+    <div className="models-desk">
+      <Header me={me} at="models" tenant={undefined} onHelp={() => setHelp(true)} />
+      <VersionList list={list} chosen={version} onImport={tendsModels(me) ? () => setImporting(true) : undefined} />
+      <main className="models-main">
+        {list.data && version !== undefined && <VersionView key={version} version={version} other={place.other} list={list.data} me={me} />}
+        {list.data && version === undefined && (
+          <div className="empty">
+            <p>There is no model yet.</p>
+            <p className="quiet">The first detector that starts brings the one that ships.</p>
+          </div>
+        )}
+      </main>
+      {importing && <ImportModel onClose={() => setImporting(false)} />}
+      {help && <Help keys={keys} onClose={() => setHelp(false)} />}
+    </div>
+  )
+}
