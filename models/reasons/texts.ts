@@ -156,3 +156,6 @@ export function textOf(code: Code, numberOf: (feature: string) => number): { fea
   const { feature, say }: Words = words[code]
   return { feature, text: typeof say === 'string' ? say : say(numberOf(feature)) }
 }
+
+/** The feature whose value a reason of this code carries. Codes of rules have none. */
+export const featureOf = (code: string): string | undefined => (words as Record<string, Words>)[code]?.feature

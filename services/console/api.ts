@@ -34,4 +34,12 @@ export type TimelineEntry = {
   outcome: { result: Outcome['result']; happenedAt: number } | null
 }
 
-export type CaseDetail = Case & { timeline: TimelineEntry[] }
+/** In what a reason's value is told. Money is in minor units of `baseCurrency`. */
+export type Measure = { unit: string; meaning: string }
+
+export type CaseDetail = Case & {
+  timeline: TimelineEntry[]
+  /** By the codes of the reasons. */
+  measures: Record<string, Measure>
+  baseCurrency: string
+}

@@ -5,9 +5,11 @@ import { type Case, claimCase, giveVerdict, listCases, readCase, releaseCase } f
 import type { Database } from '../../shared/database.ts'
 import { AssayError } from '../../shared/errors.ts'
 import { Disposition, Tenant, Token } from '../../shared/events.ts'
+import { readTenants } from '../../shared/settings.ts'
 import { leads, mustSee, notFound } from '../access.ts'
 import type { CaseDetail, CasePage } from '../api.ts'
 import type { Live } from '../live.ts'
+import { measuresOf } from '../measures.ts'
 import { readTimeline } from '../timeline.ts'
 import type { User } from '../users.ts'
 
@@ -54,7 +56,13 @@ export function caseRoutes(database: Database, live: Live, nudge: () => void) {
     app.get<{ Params: Place }>('/api/cases/:tenant/:id', { schema: { params: Place } }, async ({ user, params }): Promise<CaseDetail> => {
       const found = await find(user, params)
       const inCase = new Set(found.alerts.map((a) => a.transaction))
-      return { ...found, timeline: await readTimeline(database, found.tenant, found.customer, inCase) }
+      const bank = (await readTenants(database)).find((t) => t.tenant === found.tenant)
+      return {
+        ...found,
+        timeline: await readTimeline(database, found.tenant, found.customer, inCase),
+        measures: measuresOf(found.alerts.flatMap((a) => a.reasons)),
+        baseCurrency: bank?.settings.baseCurrency ?? found.currency,
+      }
     })
 
     app.post<{ Params: Place }>('/api/cases/:tenant/:id/claim', { schema: { params: Place, body: Nothing } }, async (request, reply) => {

@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { leads } from '../../access.ts'
-import type { CaseDetail, Me, Reason } from '../../api.ts'
+import type { CaseDetail, Me } from '../../api.ts'
 import { Ago } from './ago.tsx'
 import { claimCase, ProblemError, readCase, releaseCase } from './client.ts'
 import type { Place } from './desk.tsx'
@@ -12,6 +12,7 @@ import { DispositionMark, Key, Score } from './marks.tsx'
 import { Due } from './queue.tsx'
 import { Timeline } from './timeline.tsx'
 import { Verdict } from './verdict.tsx'
+import { Why } from './why.tsx'
 import './case-view.css'
 
 type Props = { place: Place; me: Me; onJudged: (place: Place) => void }
@@ -90,7 +91,7 @@ function Case({ case: c, me, onJudged }: { case: CaseDetail; me: Me; onJudged: (
         </p>
       )}
       <div className="case-body">
-        <Reasons case={c} />
+        <Why case={c} />
         {c.state === 'closed' && c.note && (
           <blockquote className="note">
             {c.note} <cite>{c.assignee}</cite>
@@ -102,33 +103,5 @@ function Case({ case: c, me, onJudged }: { case: CaseDetail; me: Me; onJudged: (
       </div>
       {mine && <Verdict case={c} onSettled={refresh} onJudged={onJudged} />}
     </article>
-  )
-}
-
-/** Each reason once, with how many of the case's transactions it speaks of, the most frequent first. */
-function Reasons({ case: c }: { case: CaseDetail }) {
-  const all = c.alerts.flatMap((a) => a.reasons)
-  const byCode = new Map<string, { reason: Reason; times: number }>()
-  for (const reason of all) {
-    const known = byCode.get(reason.code)
-    byCode.set(reason.code, { reason: known?.reason ?? reason, times: (known?.times ?? 0) + 1 })
-  }
-  const reasons = [...byCode.values()].sort((a, b) => b.times - a.times)
-  return (
-    <section className="reasons" aria-label="Why">
-      <h2>Why</h2>
-      {reasons.length === 0 ? (
-        <p className="quiet">{c.sample ? 'Drawn at random; nothing stood out.' : 'No single figure stands out; the whole does.'}</p>
-      ) : (
-        <ul>
-          {reasons.map(({ reason, times }) => (
-            <li key={reason.code} title={reason.code}>
-              {reason.text}
-              {times > 1 && <span className="quiet"> ×{times}</span>}
-            </li>
-          ))}
-        </ul>
-      )}
-    </section>
   )
 }
