@@ -19,6 +19,7 @@ type Options = SourceOptions &
     by: string
     config?: string
     checkpoint?: string
+    trust?: string[]
     backend: 'auto' | 'node' | 'wasm'
     json?: boolean
   }
@@ -45,8 +46,8 @@ async function train(options: Options): Promise<void> {
   const backend = await trainingBackend(options.backend)
   const began = Date.now()
   const data = await datasetFrom(options, report)
-  const { name, checkpoint } = options
-  const { model, manifest } = await trainModel(data, config, { name, backend, report, checkpoint })
+  const { name, checkpoint, trust: trusted } = options
+  const { model, manifest } = await trainModel(data, config, { name, backend, report, checkpoint, trusted })
   const saved = await saveModel(options.out, model, { ...manifest, by: options.by })
   model.dispose()
   data.matrix.close()
@@ -72,6 +73,11 @@ export const addTrain = (program: Command): Command =>
     .option('--batch <number>', 'rows in a step', positive)
     .option('--rate <number>', 'learning rate at the beginning', positive)
     .option('--checkpoint <file>', 'keep the progress there; the same command goes on from it')
+    .option(
+      '--trust <feature>',
+      'lets this feature tell fraud from genuine almost alone, which a copy of the label would; can be repeated',
+      (name: string, before: string[] | undefined) => [...(before ?? []), name],
+    )
     .option('--backend <name>', 'auto, node or wasm', 'auto')
     .option('--json', 'print the manifest as JSON on the last line')
     .addHelpText(

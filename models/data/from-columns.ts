@@ -8,6 +8,7 @@ import { type Columns, readColumns, type TextField } from '../columns/read.ts'
 import { createServingFold } from '../columns/serving.ts'
 import { featureNames, featureSetHash } from '../fold/features.ts'
 import { type Dataset, fraud, type LabelLog, type Segment, sources, unknown } from './dataset.ts'
+import { checkMapLeaks, checkNoFuture } from './leaks.ts'
 import { MatrixWriter } from './matrix.ts'
 import { amountBands, newCards } from './segments.ts'
 
@@ -67,11 +68,13 @@ export function datasetOfColumns(
     writer.next()
     if (row % 50_000 === 0) progress(row)
   }
+  const matrix = writer.finish()
+  checkNoFuture(columns, names, matrix, (prefix) => featuresOf(prefix, profile).fold)
   return {
     description: { ...description, rows, currency: columns.currency, labelDelayDays: (columns.labelDelay ?? 0) / 86_400_000 },
     features: names,
     featureSet: hash,
-    matrix: writer.finish(),
+    matrix,
     rows,
     times,
     labels: labelsOf(columns, source),
@@ -83,7 +86,7 @@ export function datasetOfColumns(
   }
 }
 
-/** Reads a file and makes its data set. Throws what `readColumns` throws, and `labels_missing` where the map has no labels. */
+/** Reads a file and makes its data set. Throws what `readColumns` throws, `labels_missing` where the map has no labels, and what the checks of `leaks.ts` throw. */
 export async function datasetOfFile(
   path: string,
   map: ReplayMap,
@@ -91,6 +94,7 @@ export async function datasetOfFile(
   report: (text: string) => void = () => undefined,
 ): Promise<Dataset> {
   if (!map.label) throw new AssayError('labels_missing', 'The map has no label: without one there is nothing to learn from')
+  checkMapLeaks(map)
   const columns = await readColumns(path, map, (n) => report(`${n} transactions read`))
   const source = sources.indexOf(map.label.source)
   return datasetOfColumns(columns, profile, { source: 'file' }, source, (n) => report(`${n} of ${columns.rows} transactions folded`))

@@ -7,6 +7,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { AssayError } from '../../services/shared/errors.ts'
 import type { Manifest } from '../artefact.ts'
 import type { Dataset } from '../data/dataset.ts'
+import { checkLabelTimes, checkSeparation } from '../data/leaks.ts'
 import { binsOf } from '../drift/bins.ts'
 import { figuresOf } from '../evaluation/metrics.ts'
 import { Checkpoint } from './checkpoint.ts'
@@ -23,6 +24,8 @@ export type TrainOptions = {
   /** Labels count as known at this time, milliseconds since 1970; the end of the data unless given. */
   at?: number | undefined
   signal?: AbortSignal | undefined
+  /** Features that may tell fraud from genuine alone. */
+  trusted?: readonly string[] | undefined
   /** A file that keeps the progress, from which the same training goes on. It is removed at the end. */
   checkpoint?: string | undefined
 }
@@ -87,14 +90,16 @@ function identityOf(data: Dataset, config: TrainConfig, start: number): string {
 }
 
 /**
- * Trains. Throws `too_few_frauds`, `one_class_only`, `data_too_short`, `feature_not_finite`, `features_constant`, `disk_full` or
- * `checkpoint_unwritable` with what to do.
+ * Trains. Throws `too_few_frauds`, `one_class_only`, `data_too_short`, `feature_not_finite`, `features_constant`, `disk_full`,
+ * `checkpoint_unwritable`, or what the checks of `data/leaks.ts` throw, with what to do.
  */
 export async function trainModel(data: Dataset, config: TrainConfig, options: TrainOptions): Promise<TrainedModel> {
   const { report, signal, name, backend } = options
   const periods = periodsOf(data, config, options.at ?? endOf(data))
   const constant = constantFeatures(data, report)
   const { train, validation, test } = periods
+  checkLabelTimes(data)
+  checkSeparation(data, train, options.trusted)
   const checkpoint = options.checkpoint ? new Checkpoint(options.checkpoint, identityOf(data, config, periods.start)) : undefined
   const rowsOf = ({ rows, labels }: Period) => ({ matrix: data.matrix, rows, labels, weights: data.weights })
   const fitted = async (of: string, own: TrainConfig, knots?: number[][]) => {

@@ -98,3 +98,36 @@ test('a data set of another bank, two years of it, is learnt by its map and a pr
     /map.json has faults/,
   )
 }, 120_000)
+
+test('a file whose label is among what it is learnt from is refused by the name of the column or of the feature', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'assay-leak-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const at = (name: string) => join(folder, name)
+  const rows = Array.from({ length: 6000 }, (_, i) => {
+    const fraud = (i * 7919) % 10 === 3
+    const time = new Date(Date.UTC(2025, 0, 1) + i * 3_600_000).toISOString()
+    return `${i},card-${i % 90},shop-${i % 31},${fraud ? 900 + (i % 50) : 5 + (i % 97)},${time},${fraud ? 1 : 0}`
+  })
+  writeFileSync(at('payments.csv'), `id,card,shop,refunded,when,fraud\n${rows.join('\n')}\n`)
+  const leaking = {
+    format: 'csv',
+    transaction: {
+      id: { column: 'id' },
+      kind: { constant: 'authorization' },
+      direction: { constant: 'debit' },
+      instrument: { column: 'card' },
+      counterparty: { column: 'shop' },
+      amount: { column: 'refunded' },
+      currency: { constant: 'EUR' },
+      time: { column: 'when', format: 'rfc3339' },
+    },
+    label: { column: 'fraud', values: { 1: 'fraud' }, delayDays: 10, source: 'chargeback' },
+  }
+  const train = (planted: object) => {
+    writeFileSync(at('map.json'), JSON.stringify(planted))
+    return model('train', '--file', at('payments.csv'), '--map', at('map.json'), '--out', at('model'), '--backend', 'wasm')
+  }
+  await expect(train(leaking)).rejects.toThrow(/amount \(AUC 1\.0000\).* alone tells fraud from genuine/)
+  const byColumn = { ...leaking, transaction: { ...leaking.transaction, category: { template: 'mcc-{fraud}' } } }
+  await expect(train(byColumn)).rejects.toThrow(/The map takes category from fraud/)
+})

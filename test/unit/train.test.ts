@@ -128,7 +128,35 @@ describe('training', () => {
     for (let row = 0; row < 8000; row++) same.push(new Float32Array(width))
     await expect(train({ ...data, matrix: same.finish() })).rejects.toThrow(/Every feature has the same value/)
     await expect(train({ ...data, maturity: 100 * day })).rejects.toThrow(/take a longer time/)
+    const early = labelLog([{ row: 7, knownAt: data.times[7] - 1, value: fraud, source: 3 }])
+    const frauds = labelLog([...data.labels.rows].map((row) => ({ row, knownAt: data.times[row] + 5 * day, value: fraud, source: 3 })))
+    const both = labelLog(
+      [early, frauds].flatMap((log) => [...log.rows].map((row, i) => ({ row, knownAt: log.knownAt[i], value: fraud, source: 3 }))),
+    )
+    await expect(train({ ...data, labels: both })).rejects.toMatchObject({ code: 'label_before_transaction', details: { labels: 1 } })
     expect(() => configOf({ epochs: 0, hidde: [3] })).toThrow(/epochs[\s\S]*hidde|hidde[\s\S]*epochs|faults/)
+  })
+})
+
+describe('a feature that is the label', () => {
+  const leaking = (data: Dataset): Dataset => {
+    const writer = new MatrixWriter(width)
+    const row = new Float32Array(width)
+    const frauds = new Set(data.labels.rows)
+    for (let r = 0; r < data.rows; r++) {
+      data.matrix.read(r, r + 1, row)
+      // Now and then it is wrong, and it falls where fraud rises.
+      row[indexOf('gap')] = (frauds.has(r) && r % 200 !== 0 ? 1 : 5) + (r % 7) / 10
+      writer.push(row)
+    }
+    return { ...data, matrix: writer.finish() }
+  }
+
+  it('ends the training by its name, unless it is trusted', async () => {
+    const data = leaking(crossed(8000))
+    await expect(trainModel(data, config, options)).rejects.toMatchObject({ code: 'feature_leaks_label', details: { features: ['gap'] } })
+    const { model } = await trainModel(data, { ...config, epochs: 1 }, { ...options, trusted: ['gap'] })
+    model.dispose()
   })
 })
 
