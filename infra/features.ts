@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { featureSetHash, features } from '../models/fold/features.ts'
+import { backfillCommand } from './features/backfill-command.ts'
 import { compareCommand } from './features/command.ts'
 import { documentPath, featuresDocument } from './features/document.ts'
 import { print } from './local.ts'
@@ -23,5 +24,5 @@ export function featuresCommand(): Command {
       writeFileSync(documentPath, featuresDocument())
       print(`${documentPath}: ${features.length} features, set ${featureSetHash}`)
     })
-  return command.addCommand(compareCommand())
+  return command.addCommand(compareCommand()).addCommand(backfillCommand())
 }

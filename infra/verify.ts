@@ -61,10 +61,10 @@ async function verifyBank(database: Database, tenant: string, range: Range, foun
       const held = await readHeld(database, tenant, customers, range)
       const scored: Row[] = []
       for (const history of held.values()) {
-        for (const { row, features, contentDiffers, featuresDiffer } of recompute(history, range)) {
+        for (const { row, sameSet, contentDiffers, featuresDiffer } of recompute(history, range)) {
           found.checked++
           stretches.add(row)
-          if (features) scored.push(row)
+          if (sameSet) scored.push(row)
           else found.otherFeatures++
           const actionDiffersHere = actionDiffers(row, await policyOf(row.policy))
           if (contentDiffers) found.contentsDiffering++

@@ -28,11 +28,15 @@ export function labelsCommand(): Command {
         const at = options.at ?? Date.now()
         const labels = await labelsAsOf(database, options.tenant, options.transaction, at)
         if (options.json)
-          return print(JSON.stringify(labels.map((l) => ({ ...l, happenedAt: shown(l.happenedAt), knownAt: shown(l.knownAt) }))))
+          return print(
+            JSON.stringify(
+              labels.map((l) => ({ ...l, happenedAt: shown(l.happenedAt), knownAt: shown(l.knownAt), knownSince: shown(l.knownSince) })),
+            ),
+          )
         if (labels.length === 0) return print(`nothing was known of ${options.transaction} at ${shown(at)}`)
-        for (const { id, value, source, knownAt, by, supersedes } of labels)
+        for (const { id, value, source, knownSince, by, supersedes } of labels)
           print(
-            `${value} by ${source}${by ? ` (${by})` : ''}, known since ${shown(knownAt)}, label ${id}${supersedes ? `, in place of ${supersedes}` : ''}`,
+            `${value} by ${source}${by ? ` (${by})` : ''}, known since ${shown(knownSince)}, label ${id}${supersedes ? `, in place of ${supersedes}` : ''}`,
           )
       }),
     )

@@ -152,6 +152,11 @@ const steps: Omit<Migration, 'id'>[] = [
   ),
   column('models', 'share DOUBLE NULL'),
   column('transactions', 'challengers VARBINARY(36) NULL'),
+  table(
+    'recomputed_features',
+    `tenant ${text(32)} NOT NULL, feature_set BINARY(8) NOT NULL, id ${text(64)} NOT NULL, features VARBINARY(1024) NOT NULL, computed BIGINT NOT NULL,
+     PRIMARY KEY (tenant, feature_set, id) ${clustered}`,
+  ),
 ]
 
 /** All migrations in order. A step that has been released is never changed; a change is a new step. */

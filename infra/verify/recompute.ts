@@ -8,9 +8,10 @@ import { actions, customerOf, type Transaction } from '../../services/shared/eve
 import { actionOf, type Settings } from '../../services/shared/settings.ts'
 import type { Held, Range, Row } from './customers.ts'
 
-export type Recomputed = { row: Row; features: Float32Array | undefined; contentDiffers: boolean; featuresDiffer: boolean }
+/** `features` are the customer's own, of the present version; `sameSet` says whether the row's are of that version too. */
+export type Recomputed = { row: Row; features: Float32Array; sameSet: boolean; contentDiffers: boolean; featuresDiffer: boolean }
 
-/** Walks through the customer's rows in the order of the log. `features` is undefined where the row has those of another version. */
+/** Walks through the customer's rows in the order of the log. */
 export function* recompute({ rows, outcomes, versions }: Held, { from, to }: Range): Generator<Recomputed> {
   const profile = new Profile()
   let told = 0
@@ -29,14 +30,11 @@ export function* recompute({ rows, outcomes, versions }: Held, { from, to }: Ran
         customerOf(transaction) !== row.customer ||
         Date.parse(transaction.time) !== row.time ||
         !contentHash(transaction, row.time).equals(row.content_hash)
-      let features: Float32Array | undefined
-      let featuresDiffer = false
-      if (row.feature_set.toString('hex') === featureSetHash) {
-        features = new Float32Array(ownWidth)
-        profile.fold(entry, features, 0)
-        featuresDiffer = !Buffer.from(features.buffer).equals(row.features.subarray(0, ownWidth * 4))
-      }
-      yield { row, features, contentDiffers, featuresDiffer }
+      const features = new Float32Array(ownWidth)
+      profile.fold(entry, features, 0)
+      const sameSet = row.feature_set.toString('hex') === featureSetHash
+      const featuresDiffer = sameSet && !Buffer.from(features.buffer).equals(row.features.subarray(0, ownWidth * 4))
+      yield { row, features, sameSet, contentDiffers, featuresDiffer }
     }
     profile.insert(entry)
   }

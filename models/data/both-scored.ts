@@ -1,8 +1,8 @@
 /** Transactions of a bank that two models scored, with what is known of them, page by page: of one the score that decided, or that it had in shadow. */
 import { decodeChallengers } from '../../services/shared/challengers.ts'
 import type { Database } from '../../services/shared/database.ts'
-import { labelLog, labelsAsKnown, sources, unknown, valueCodes } from './dataset.ts'
-import { type LabelRow, type Span, stretchesOf } from './decided-pages.ts'
+import { labelLog, labelsAsKnown, unknown } from './dataset.ts'
+import { givenLabel, type LabelRow, type Span, stretchesOf } from './decided-pages.ts'
 
 export type BothScored = {
   id: string
@@ -31,19 +31,12 @@ async function labelsOf(
   maturity: number,
 ): Promise<Uint8Array> {
   const said = await database.query<LabelRow>(
-    `SELECT transaction_id, known_at, id, value, source FROM labels WHERE tenant = ? AND transaction_id IN (?) AND known_at <= ?
-     ORDER BY transaction_id, known_at, id`,
-    [tenant, rows.map(({ id }) => id), at] as never,
+    `SELECT transaction_id, known_at, id, value, source, received FROM labels
+     WHERE tenant = ? AND transaction_id IN (?) AND known_at <= ? AND received <= ? ORDER BY transaction_id, known_at, id`,
+    [tenant, rows.map(({ id }) => id), at, at] as never,
   )
   const placeOf = new Map(rows.map(({ id }, place) => [id, place]))
-  const labels = labelLog(
-    said.map((l) => ({
-      row: placeOf.get(l.transaction_id) as number,
-      knownAt: l.known_at,
-      value: valueCodes[l.value],
-      source: sources.indexOf(l.source),
-    })),
-  )
+  const labels = labelLog(said.map((label) => givenLabel(label, placeOf.get(label.transaction_id) as number)))
   return labelsAsKnown({ rows: rows.length, times: Float64Array.from(rows, ({ time }) => time), labels, maturity }, at)
 }
 

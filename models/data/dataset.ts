@@ -2,6 +2,7 @@
  * What a model is trained and judged on: feature vectors in order of time, and every label with the time from which it was known, so
  * that any instant's knowledge can be had. Where it comes from is in the other files of this folder.
  */
+import { labelSources } from '../../services/shared/events.ts'
 import type { Matrix } from './matrix.ts'
 
 /** What a label says; `unknown` stands in `labelsAsKnown` for rows of which nothing is known, and for those that were inconclusive. */
@@ -13,12 +14,12 @@ export const unknown = 2
 export const valueCodes = { genuine, fraud, inconclusive: unknown } as const
 
 /** Who said it, by rising weight: where they disagree, the heavier one is believed. */
-export const sources = ['rule', 'customer', 'analyst', 'chargeback'] as const
+export const sources = labelSources.toReversed()
 
-/** All labels in order of `knownAt`, some rows having several. */
+/** All labels in order of `knownAt`, some rows having several: of one source the later one holds. */
 export type LabelLog = {
   rows: Uint32Array
-  /** Milliseconds since 1970. */
+  /** Since when it is known here, milliseconds since 1970. */
   knownAt: Float64Array
   /** `genuine`, `fraud`, or `unknown` for inconclusive. */
   values: Uint8Array
@@ -77,14 +78,27 @@ export function labelsAsKnown(
   return known
 }
 
-/** Brings labels in order of `knownAt`; those of one instant stay in the order in which they were given. */
-export function labelLog(given: { row: number; knownAt: number; value: number; source: number }[]): LabelLog {
-  const sorted = given.map((label, i) => ({ ...label, i })).sort((a, b) => a.knownAt - b.knownAt || a.i - b.i)
+export type GivenLabel = { row: number; knownAt: number; value: number; source: number }
+
+/**
+ * Brings labels in order of `knownAt`. They are given in the order in which, of one source, a later one holds against an earlier one: one
+ * that came when a later one of its source was known was never believed, and is left out.
+ */
+export function labelLog(given: readonly GivenLabel[]): LabelLog {
+  const newest = new Map<number, number>()
+  const believed = Uint32Array.from(given, (_, i) => i)
+    .sort((a, b) => given[a].knownAt - given[b].knownAt || a - b)
+    .filter((i) => {
+      const said = given[i].row * sources.length + given[i].source
+      if ((newest.get(said) ?? -1) > i) return false
+      newest.set(said, i)
+      return true
+    })
   return {
-    rows: Uint32Array.from(sorted, (l) => l.row),
-    knownAt: Float64Array.from(sorted, (l) => l.knownAt),
-    values: Uint8Array.from(sorted, (l) => l.value),
-    sources: Uint8Array.from(sorted, (l) => l.source),
+    rows: believed.map((i) => given[i].row),
+    knownAt: Float64Array.from(believed, (i) => given[i].knownAt),
+    values: Uint8Array.from(believed, (i) => given[i].value),
+    sources: Uint8Array.from(believed, (i) => given[i].source),
   }
 }
 

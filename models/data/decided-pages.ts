@@ -1,12 +1,15 @@
 /** What was decided for a bank and what was said of it since, page by page, so that no more than a page is ever held. */
 import type { Database } from '../../services/shared/database.ts'
 import type { Label } from '../../services/shared/events.ts'
+import { knownSince } from '../../services/shared/labels.ts'
+import { type GivenLabel, sources, valueCodes } from './dataset.ts'
 
 const page = 2000
 
 /** A stretch of one bank's topic: the rows of it come in order of their offsets. */
 export type Stretch = { tenant: string; part: number; log: number }
 export type DecidedRow = {
+  id: string
   customer: string
   time: number
   event: Buffer
@@ -19,7 +22,23 @@ export type DecidedRow = {
   sampled: number
   sample_probability: number | null
 }
-export type LabelRow = { transaction_id: string; known_at: number; id: string; value: Label['value']; source: Label['source'] }
+export type LabelRow = {
+  transaction_id: string
+  known_at: number
+  id: string
+  value: Label['value']
+  source: Label['source']
+  received: number
+}
+
+/** A label as a data set takes it, of the data set's row `row`. Of one transaction they must come in the order of `labelPages`. */
+export const givenLabel = ({ known_at, received, value, source }: LabelRow, row: number): GivenLabel => ({
+  row,
+  knownAt: knownSince(known_at, received),
+  value: valueCodes[value],
+  source: sources.indexOf(source),
+})
+
 export type Place = { id: string; part: number; log: number; log_offset: number }
 export type Span = { from: number; to: number }
 
@@ -45,7 +64,7 @@ export async function* stretchesOf(database: Database, tenant: string): AsyncGen
 export async function* decidedPages(database: Database, { tenant, part, log }: Stretch, { from, to }: Span): AsyncGenerator<DecidedRow[]> {
   for (let after = -1; ; ) {
     const rows = await database.query<DecidedRow>(
-      `SELECT customer, time, event, log_offset, base_amount, score, model, features, feature_set, sampled, sample_probability FROM transactions
+      `SELECT id, customer, time, event, log_offset, base_amount, score, model, features, feature_set, sampled, sample_probability FROM transactions
        WHERE tenant = ? AND part = ? AND log = ? AND log_offset > ? AND time >= ? AND time < ? ORDER BY log_offset LIMIT ${page}`,
       [tenant, part, log, after, from, to],
     )
@@ -55,14 +74,14 @@ export async function* decidedPages(database: Database, { tenant, part, log }: S
   }
 }
 
-/** All labels of a bank that were known at `at`, by transaction and then in the order in which they came to be known. */
+/** All labels of a bank that were known at `at`, by transaction and then by when they say they are known since. */
 export async function* labelPages(database: Database, tenant: string, at: number): AsyncGenerator<LabelRow[]> {
   for (let last: Pick<LabelRow, 'transaction_id' | 'known_at' | 'id'> = { transaction_id: '', known_at: 0, id: '' }; ; ) {
     const rows = await database.query<LabelRow>(
-      `SELECT transaction_id, known_at, id, value, source FROM labels
-       WHERE tenant = ? AND known_at <= ? AND transaction_id >= ? AND (transaction_id > ? OR known_at > ? OR (known_at = ? AND id > ?))
+      `SELECT transaction_id, known_at, id, value, source, received FROM labels
+       WHERE tenant = ? AND known_at <= ? AND received <= ? AND transaction_id >= ? AND (transaction_id > ? OR known_at > ? OR (known_at = ? AND id > ?))
        ORDER BY transaction_id, known_at, id LIMIT ${page}`,
-      [tenant, at, last.transaction_id, last.transaction_id, last.known_at, last.known_at, last.id],
+      [tenant, at, at, last.transaction_id, last.transaction_id, last.known_at, last.known_at, last.id],
     )
     if (rows.length > 0) yield rows
     if (rows.length < page) return
@@ -79,11 +98,26 @@ export async function placesOf(database: Database, tenant: string, ids: readonly
   return new Map(places.map((place) => [place.id, place]))
 }
 
-/** How many transactions of the bank in that time have features of another version. */
+/** Vectors of the version `featureSet` that were recomputed for these transactions: see `npm run assay -- features backfill`. */
+export async function recomputedOf(
+  database: Database,
+  tenant: string,
+  featureSet: Buffer,
+  ids: readonly string[],
+): Promise<Map<string, Buffer>> {
+  const rows = await database.query<{ id: string; features: Buffer }>(
+    'SELECT id, features FROM recomputed_features WHERE tenant = ? AND feature_set = ? AND id IN (?)',
+    [tenant, featureSet, ids] as never,
+  )
+  return new Map(rows.map(({ id, features }) => [id, features]))
+}
+
+/** How many transactions of the bank in that time have features of another version, and none that were recomputed. */
 export async function countOthers(database: Database, tenant: string, featureSet: Buffer, { from, to }: Span): Promise<number> {
   const [{ n }] = await database.query<{ n: number }>(
-    'SELECT COUNT(*) AS n FROM transactions WHERE tenant = ? AND time >= ? AND time < ? AND feature_set <> ?',
-    [tenant, from, to, featureSet],
+    `SELECT COUNT(*) AS n FROM transactions t LEFT JOIN recomputed_features r ON r.tenant = t.tenant AND r.feature_set = ? AND r.id = t.id
+     WHERE t.tenant = ? AND t.time >= ? AND t.time < ? AND t.feature_set <> ? AND r.id IS NULL`,
+    [featureSet, tenant, from, to, featureSet],
   )
-  return n
+  return Number(n)
 }

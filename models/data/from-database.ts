@@ -1,14 +1,23 @@
 /**
- * A data set from what was decided for banks: the features that were recorded at decision time, bit for bit, with labels as they were
- * known. Rows come by pages in order of arrival, and only numbers are kept of them.
+ * A data set from what was decided for banks: the features that were recorded at decision time, bit for bit, or recomputed ones where another
+ * version of them decided, with labels as they were known. Rows come by pages in order of arrival, and only numbers are kept of them.
  */
 import type { Database } from '../../services/shared/database.ts'
 import { AssayError } from '../../services/shared/errors.ts'
 import { readTenants, type Tenant } from '../../services/shared/settings.ts'
-import { Grow } from '../columns/grow.ts'
 import { featureNames, featureSetHash } from '../fold/features.ts'
-import { type Dataset, fraud, genuine, type LabelLog, labelsAsKnown, sources, unknown, valueCodes } from './dataset.ts'
-import { countOthers, decidedPages, labelPages, placesOf, type Span, stretchesOf } from './decided-pages.ts'
+import { type Dataset, fraud, type GivenLabel, genuine, type LabelLog, labelLog, labelsAsKnown, sources, unknown } from './dataset.ts'
+import {
+  countOthers,
+  type DecidedRow,
+  decidedPages,
+  givenLabel,
+  labelPages,
+  placesOf,
+  recomputedOf,
+  type Span,
+  stretchesOf,
+} from './decided-pages.ts'
 import { Rows } from './decided-rows.ts'
 import { inOrder } from './matrix.ts'
 import { amountBands, newCards } from './segments.ts'
@@ -46,22 +55,47 @@ async function findTenants(database: Database, names: readonly string[]): Promis
   return found
 }
 
-async function readRows(database: Database, tenant: string, span: Span, rows: Rows, report: (line: string) => void): Promise<void> {
+/** The rows with features of the present version: as they were recorded, or recomputed where that was by another version. */
+async function withPresentFeatures(
+  database: Database,
+  tenant: string,
+  page: DecidedRow[],
+  span: Span,
+): Promise<[rows: DecidedRow[], recomputed: number]> {
+  const others = page.filter((row) => !row.feature_set.equals(ownSet))
+  if (others.length === 0) return [page, 0]
+  const recomputed = await recomputedOf(
+    database,
+    tenant,
+    ownSet,
+    others.map((row) => row.id),
+  )
+  if (recomputed.size < others.length) {
+    const missing = await countOthers(database, tenant, ownSet, span)
+    throw new AssayError(
+      'features_differ',
+      `${missing} transactions of ${tenant} have features of another version than ${featureSetHash}: recompute them by npm run assay -- features backfill --tenant ${tenant}, or take a time when that version served, by --from and --to`,
+      { details: { tenant, others: missing } },
+    )
+  }
+  return [page.map((row) => ({ ...row, features: recomputed.get(row.id) ?? row.features })), others.length]
+}
+
+/** Reads a bank's rows, and gives how many of them have recomputed features. */
+async function readRows(database: Database, tenant: string, span: Span, rows: Rows, report: (line: string) => void): Promise<number> {
+  let recomputed = 0
   for await (const stretch of stretchesOf(database, tenant))
     for await (const page of decidedPages(database, stretch, span)) {
-      if (page.some((row) => !row.feature_set.equals(ownSet))) {
-        const others = await countOthers(database, tenant, ownSet, span)
-        throw new AssayError(
-          'features_differ',
-          `${others} transactions of ${tenant} have features of another version than ${featureSetHash}: take a time when that version served, by --from and --to`,
-          { details: { tenant, others } },
-        )
-      }
+      const [present, others] = await withPresentFeatures(database, tenant, page, span)
+      recomputed += others
       const before = rows.times.length
-      for (const row of page) rows.add(stretch, row)
+      for (const row of present) rows.add(stretch, row)
       const now = rows.times.length
       if (Math.floor(before / reportEvery) < Math.floor(now / reportEvery)) report(`${now} transactions read`)
     }
+  if (recomputed > 0)
+    report(`of ${recomputed} transactions of ${tenant} the features are recomputed, since another version decided: see docs/models.md`)
+  return recomputed
 }
 
 /** Labels of rows in the order in which they came to be known, and how many there are of transactions that nobody knows. */
@@ -72,8 +106,7 @@ async function readLabels(
   rows: Rows,
   order: Uint32Array,
 ): Promise<{ log: LabelLog; strays: number }> {
-  const [places, knownAt] = [new Grow((n) => new Uint32Array(n)), new Grow((n) => new Float64Array(n))]
-  const [values, said] = [new Grow((n) => new Uint8Array(n)), new Grow((n) => new Uint8Array(n))]
+  const given: GivenLabel[] = []
   const placeOf = new Uint32Array(order.length)
   for (let place = 0; place < order.length; place++) placeOf[order[place]] = place
   let strays = 0
@@ -85,23 +118,10 @@ async function readLabels(
         if (!place) strays++
         const row = place && rows.at({ tenant, ...place }, place.log_offset)
         if (row === undefined) continue
-        places.push(placeOf[row])
-        knownAt.push(label.known_at)
-        values.push(valueCodes[label.value])
-        said.push(sources.indexOf(label.source))
+        given.push(givenLabel(label, placeOf[row]))
       }
     }
-  const known = knownAt.values
-  const sorted = Uint32Array.from(known, (_, i) => i).sort((a, b) => known[a] - known[b] || a - b)
-  return {
-    log: {
-      rows: sorted.map((i) => places.values[i]),
-      knownAt: Float64Array.from(sorted, (i) => known[i]),
-      values: Uint8Array.from(sorted, (i) => values.values[i]),
-      sources: Uint8Array.from(sorted, (i) => said.values[i]),
-    },
-    strays,
-  }
+  return { log: labelLog(given), strays }
 }
 
 /**
@@ -135,10 +155,11 @@ export async function readDataset(database: Database, source: DatabaseSource): P
   const maturityDays = source.maturityDays ?? Math.max(...banks.map((t) => t.settings.labels.maturityDays))
   const rows = new Rows()
   try {
-    for (const { tenant } of banks) await readRows(database, tenant, span, rows, report)
+    let recomputed = 0
+    for (const { tenant } of banks) recomputed += await readRows(database, tenant, span, rows, report)
     if (rows.times.length === 0)
       throw new AssayError('data_empty', `Nothing of ${source.tenants.join(' and ')} was decided in that time`, { details: span })
-    return await assembled(database, banks, { at, span, maturityDays }, rows)
+    return await assembled(database, banks, { at, span, maturityDays, recomputed }, rows)
   } catch (error) {
     rows.writer.abandon()
     throw error
@@ -148,7 +169,7 @@ export async function readDataset(database: Database, source: DatabaseSource): P
 async function assembled(
   database: Database,
   banks: readonly Tenant[],
-  { at, span, maturityDays }: { at: number; span: Span; maturityDays: number },
+  { at, span, maturityDays, recomputed }: { at: number; span: Span; maturityDays: number; recomputed: number },
   read: Rows,
 ): Promise<Dataset> {
   const order = read.byTime()
@@ -175,6 +196,7 @@ async function assembled(
       to: instant(span.to),
       at: instant(at),
       rows: order.length,
+      recomputed,
       currency,
       maturityDays,
       labels: log.rows.length,

@@ -3,13 +3,14 @@ import type { SimulatedEvent } from '../../infra/simulator/simulate.ts'
 import { euros } from '../../infra/simulator/world.ts'
 import { exponentOf } from '../../services/shared/currencies.ts'
 import { customerOf, type Label, type Transaction } from '../../services/shared/events.ts'
+import { type Said, type Standing, standingOf } from '../../services/shared/labels.ts'
 import { addLabel, addTransaction, cardBit, counterFeatures, entityTypes, namedBy, readCounters, stateWords } from '../fold/counters.ts'
 import { entryOf, hashOf } from '../fold/entry.ts'
 import { featureNames, featureSetHash, ownWidth, width } from '../fold/features.ts'
 import { factsOf } from '../fold/parties.ts'
 import { Profile } from '../fold/profile.ts'
 import { Codes } from './codes.ts'
-import { type Dataset, fraud, genuine, labelLog, sources, unknown } from './dataset.ts'
+import { type Dataset, fraud, type GivenLabel, genuine, labelLog, sources, unknown } from './dataset.ts'
 import { MatrixWriter } from './matrix.ts'
 import { amountBands, newCards } from './segments.ts'
 
@@ -57,12 +58,12 @@ export function foldStream(
   const truth = new Uint8Array(most)
   const cards = new Codes()
   const [channels, countries, kinds] = [new Codes(), new Codes(), new Codes()]
-  const labels: Parameters<typeof labelLog>[0] = []
+  const labels: GivenLabel[] = []
   const rowOf = new Map<string, number>()
   const profiles = new Map<string, Profile>()
   const entities = new Entities()
   const placesOf = new Int32Array(most * entityTypes.length)
-  const labelled = new Map<number, Label>()
+  const labelled = new Map<number, Said[]>()
   const profileOf = (customer: string): Profile => {
     const known = profiles.get(customer)
     if (known) return known
@@ -70,11 +71,11 @@ export function foldStream(
     profiles.set(customer, made)
     return made
   }
-  const count = (row: number, { value, knownAt }: Label, delta: number) => {
+  const count = (row: number, { value, since }: Standing, delta: number) => {
     if (value === 'inconclusive') return
     for (let i = 0; i < entityTypes.length; i++) {
       const place = placesOf[row * entityTypes.length + i]
-      if (place >= 0) addLabel(entities.stateAt(place), value, Date.parse(knownAt), delta)
+      if (place >= 0) addLabel(entities.stateAt(place), value, since, delta)
     }
   }
   const takeLabel = (label: Label) => {
@@ -82,11 +83,14 @@ export function foldStream(
     if (row === undefined) return
     const value = { genuine, fraud, inconclusive: unknown }[label.value]
     labels.push({ row, knownAt: Date.parse(label.knownAt), value, source: sources.indexOf(label.source) })
-    const before = labelled.get(row)
-    if (before && Date.parse(before.knownAt) > Date.parse(label.knownAt)) return
+    const said = labelled.get(row) ?? []
+    const before = standingOf(said)
+    labelled.set(row, said)
+    const knownAt = Date.parse(label.knownAt)
+    said.push({ id: label.id, value: label.value, source: label.source, knownAt, since: knownAt })
+    const after = standingOf(said)
     if (before) count(row, before, -1)
-    labelled.set(row, label)
-    count(row, label, 1)
+    if (after) count(row, after, 1)
   }
   const takeTransaction = (event: Transaction, row: number) => {
     const time = Date.parse(event.time)

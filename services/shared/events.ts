@@ -34,6 +34,7 @@ export const channels = ['pos', 'ecommerce', 'atm', 'moto', 'mobile', 'online', 
 export const entryModes = ['chip', 'contactless', 'magstripe', 'manual', 'ecommerce', 'recurring', 'token', 'other'] as const
 export const actions = ['approve', 'challenge', 'review', 'decline'] as const
 export const dispositions = ['fraud', 'genuine', 'inconclusive'] as const
+/** Who says what a transaction was, by falling weight: where they disagree, the weightier one is believed. */
 export const labelSources = ['chargeback', 'analyst', 'customer', 'rule'] as const
 export const outcomeResults = ['approved', 'declined', 'challenged', 'reversed', 'blocked'] as const
 

@@ -13,11 +13,11 @@ import { testBus, testConfig, testDatabase, testTelemetry, testTenant } from './
 export type Bank = { config: Config; database: Database; bus: Bus; tenant: Tenant; name: string }
 
 /** A new bank with its database, its topics and its settings. */
-export async function bank(settings: Partial<Settings> = {}): Promise<Bank> {
+export async function bank(settings: Partial<Settings> = {}, partitions?: number): Promise<Bank> {
   const config = testConfig()
   const database = await testDatabase(config)
   const bus = await testBus(config)
-  const tenant = await testTenant(database, bus, settings)
+  const tenant = await testTenant(database, bus, settings, partitions)
   return { config, database, bus, tenant, name: tenant.tenant }
 }
 

@@ -76,8 +76,8 @@ export async function testBus(config: Config, options: { keep?: boolean } = {}):
 }
 
 /** A bank of the test's own, with its topics. */
-export const testTenant = (database: Database, bus: Bus, settings: Partial<Settings> = {}): Promise<Tenant> =>
-  createTenant(database, bus, { tenant: unique('bank-'), partitions: 4, settings })
+export const testTenant = (database: Database, bus: Bus, settings: Partial<Settings> = {}, partitions = 4): Promise<Tenant> =>
+  createTenant(database, bus, { tenant: unique('bank-'), partitions, settings })
 
 /** Waits until `look` gives something other than undefined or false; throws what it waited for after `seconds`. */
 export async function eventually<T>(

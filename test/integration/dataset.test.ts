@@ -39,10 +39,13 @@ async function insert(b: Bank, rows: Decided[], featureSet = featureSetHash): Pr
   await connection.query('COMMIT')
 }
 
-type Said = [transaction: string, days: number, value: Label['value'], source: Label['source'], id?: string]
+type Said = [transaction: string, days: number, value: Label['value'], source: Label['source'], id?: string, received?: number]
 const say = (b: Bank, said: Said[]): Promise<unknown> =>
   b.database.execute('INSERT INTO labels (tenant, transaction_id, known_at, id, value, source, happened_at, received) VALUES ?', [
-    said.map(([id, days, value, source, own]) => [b.name, id, start + days * day, own ?? unique('l-'), value, source, start, start]),
+    said.map(([id, days, value, source, own, received = 0]) => {
+      const known = start + days * day
+      return [b.name, id, known, own ?? unique('l-'), value, source, start, start + received * day]
+    }),
   ] as never)
 
 const vectorOf = (data: Dataset, place: number): Buffer => {
@@ -144,6 +147,27 @@ test('the weightiest source is believed, silence is genuine once mature, and onl
   const sooner = await readDataset(b.database, { tenants: [b.name], at })
   onTestFinished(() => sooner.matrix.close())
   expect(labelsAsKnown(sooner, at)[10]).toBe(genuine)
+})
+
+test('a label is not known before it came, and one that had been corrected before it came was never believed', async () => {
+  const b = await bank()
+  await insert(
+    b,
+    ['late', 'corrected', 'never'].map((name, i) => row(b, name, i, { offset: i })),
+  )
+  await say(b, [
+    ['late', 3, 'fraud', 'chargeback', 'l-1', 50],
+    ['corrected', 30, 'genuine', 'analyst', 'l-2', 30],
+    ['corrected', 10, 'fraud', 'analyst', 'l-3', 40],
+    ['never', 3, 'fraud', 'chargeback', 'l-4', 101],
+  ])
+  const data = await readDataset(b.database, { tenants: [b.name], at })
+  onTestFinished(() => data.matrix.close())
+  const asOf = (days: number) => [...labelsAsKnown(data, start + days * day)]
+  expect(asOf(49)).toEqual([genuine, genuine, genuine])
+  expect(asOf(35)).toEqual([unknown, genuine, unknown])
+  expect(asOf(50)).toEqual([fraud, genuine, genuine])
+  expect(asOf(100)).toEqual([fraud, genuine, genuine])
 })
 
 test('settings from before there were labels in them are read with the default', async () => {

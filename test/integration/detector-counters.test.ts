@@ -106,6 +106,41 @@ describe('the detector’s counters', () => {
     expect(await rows(b, 'SELECT * FROM label_moves WHERE tenant = ?')).toHaveLength(4)
   })
 
+  test('count a label by whom it comes from, and since it is here: a lighter source, a backdated one and a date far ahead move nothing else', async () => {
+    const b = await bank()
+    await detector(b.config)
+    const store = await open(b)
+    await b.bus.send(['one', 'two', 'three'].map((id) => record(transaction(b.name, { id, counterparty: 'shop' }))))
+    await decided(b, 3)
+    const days = (n: number) => new Date(Date.now() + n * 86_400_000).toISOString()
+    const moves = () => rows<{ value: string; known_at: number; old_value: string | null }>(b, 'SELECT * FROM label_moves WHERE tenant = ?')
+    const say = async (...labels: Label[]) => {
+      const before = await progressOf(b, 'labels')
+      await b.bus.send(labels.map(labelRecord))
+      await eventually('the labels', async () => (await progressOf(b, 'labels')) === before + labels.length)
+    }
+    const began = Date.now()
+    await say(label(b, 'one', { source: 'analyst', knownAt: days(-20) }))
+    await say(label(b, 'one', { value: 'genuine', source: 'customer' }), label(b, 'one', { value: 'inconclusive', source: 'rule' }))
+    await say(label(b, 'one', { source: 'chargeback' }))
+    expect(await moves()).toMatchObject([{ value: 'fraud', old_value: null }])
+    expect((await moves())[0].known_at).toBeGreaterThanOrEqual(began)
+    await say(label(b, 'two', { source: 'rule', knownAt: days(400) }))
+    await say(label(b, 'two', { value: 'inconclusive', source: 'analyst' }))
+    await say(label(b, 'three', { knownAt: days(400) }))
+    const seen = (await moves()).map((m) => [m.value, m.old_value, Math.round((m.known_at - began) / 86_400_000)])
+    expect(seen.sort()).toEqual([
+      ['fraud', null, 0],
+      ['fraud', null, 1],
+      ['fraud', null, 1],
+      ['inconclusive', 'fraud', 0],
+    ])
+    await exact(b, store)
+    await b.bus.send([record(transaction(b.name, { id: 'last', counterparty: 'shop' }))])
+    await decided(b, 4)
+    expect(await featuresOf(b, 'last')).toMatchObject({ counterparty_frauds_30d: 1, counterparty_since_first_fraud: 0 })
+  })
+
   test('are exact after detectors came and went', async () => {
     const b = await bank()
     const store = await open(b)

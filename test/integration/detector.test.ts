@@ -213,6 +213,7 @@ describe('the detector', () => {
     const said = (id: string, value: string, seconds: number, supersedes?: string) => ({
       topic: tenantTopic(b.name, 'labels'),
       key: `${b.name}:t-1`,
+      timestamp: start + 5000,
       value: JSON.stringify({
         id,
         tenant: b.name,

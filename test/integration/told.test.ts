@@ -4,6 +4,7 @@ import { deadLettersCommand } from '../../infra/commands/dead-letters.ts'
 import { labelsCommand } from '../../infra/commands/labels.ts'
 import { writeRates } from '../../infra/commands/rates.ts'
 import { type Label, tenantTopic, topics } from '../../services/shared/events.ts'
+import { labelsAsOf } from '../../services/shared/labels.ts'
 import { assay } from '../helpers/assay.ts'
 import { type Bank, bank, decidedIds, detector, progressOf, rows } from '../helpers/bank.ts'
 import { eventually } from '../helpers/servers.ts'
@@ -15,6 +16,8 @@ const label = (b: Bank, id: string, value: Label['value'], seconds: number, more
   const l: Label = { id, tenant: b.name, transaction: 't-1', value, source: 'analyst', happenedAt: at(0), knownAt: at(seconds), ...more }
   return { topic: tenantTopic(b.name, 'labels'), key: topics.labels.key(l), value: JSON.stringify(l) }
 }
+/** The same, when Kafka had it at that time. */
+const labelOf = (seconds: number, ...of: Parameters<typeof label>) => ({ ...label(...of), timestamp: start + seconds * 1000 })
 const letters = (b: Bank) =>
   rows<{ topic: string; reason: string; resent: number | null }>(b, 'SELECT topic, reason, resent FROM dead_letters WHERE tenant = ?')
 
@@ -22,7 +25,7 @@ describe('labels', () => {
   test('are shown as they were known at any instant', async () => {
     const b = await bank()
     await detector(b.config)
-    await b.bus.send([label(b, 'l-1', 'fraud', 10, { by: 'ada' }), label(b, 'l-2', 'genuine', 20, { supersedes: 'l-1' })])
+    await b.bus.send([labelOf(10, b, 'l-1', 'fraud', 10, { by: 'ada' }), labelOf(20, b, 'l-2', 'genuine', 20, { supersedes: 'l-1' })])
     await eventually('the labels', async () => (await progressOf(b, 'labels')) === 2)
     const show = (...more: string[]) => assay(b.config, labelsCommand(), 'show', '--tenant', b.name, '--transaction', 't-1', ...more)
     const before = await show('--at', at(9))
@@ -30,7 +33,17 @@ describe('labels', () => {
     const now = await show()
     expect(before).toBe(`nothing was known of t-1 at ${at(9)}\n`)
     expect(JSON.parse(then)).toEqual([
-      { id: 'l-1', value: 'fraud', source: 'analyst', happenedAt: at(0), knownAt: at(10), supersedes: null, by: 'ada', note: null },
+      {
+        id: 'l-1',
+        value: 'fraud',
+        source: 'analyst',
+        happenedAt: at(0),
+        knownAt: at(10),
+        knownSince: at(10),
+        supersedes: null,
+        by: 'ada',
+        note: null,
+      },
     ])
     expect(now.split('\n')).toEqual([
       `genuine by analyst, known since ${at(20)}, label l-2, in place of l-1`,
@@ -38,6 +51,16 @@ describe('labels', () => {
       '',
     ])
     await expect(show('--at', 'yesterday')).rejects.toThrow('It is not a date like 2026-03-01')
+  })
+
+  test('are not known before Kafka has them, whatever they say, and a weightier source holds against a later one', async () => {
+    const b = await bank()
+    await detector(b.config)
+    const backdated = labelOf(50, b, 'l-1', 'fraud', -86_400, { source: 'chargeback' })
+    await b.bus.send([backdated, labelOf(60, b, 'l-2', 'genuine', 60), labelOf(40, b, 'l-3', 'inconclusive', 40, { source: 'rule' })])
+    await eventually('the labels', async () => (await progressOf(b, 'labels')) === 3)
+    const held = async (seconds: number) => (await labelsAsOf(b.database, b.name, 't-1', start + seconds * 1000)).map((l) => l.id)
+    expect([await held(39), await held(49), await held(50), await held(60)]).toEqual([[], ['l-3'], ['l-1', 'l-3'], ['l-1', 'l-2', 'l-3']])
   })
 
   test('that come again with other content are refused, in one batch and later, also while they wait for their transaction', async () => {

@@ -1,39 +1,19 @@
 import { expect, test } from 'vitest'
-import { simulate } from '../../infra/simulator/simulate.ts'
 import { differences, verify } from '../../infra/verify.ts'
 import { createDetector } from '../../services/detector/service.ts'
-import type { Outgoing } from '../../services/shared/bus.ts'
-import { tenantTopic, topics } from '../../services/shared/events.ts'
-import { type Bank, bank, decidedIds, detector, isDecided } from '../helpers/bank.ts'
+import { bank, decidedIds, detector, isDecided } from '../helpers/bank.ts'
 import { eventually, testTelemetry } from '../helpers/servers.ts'
+import { sendAll, simulated } from '../helpers/simulated.ts'
 
 const day = 86_400_000
 const always = { from: 0, to: Date.now() + day }
 
-/** The records of a small simulated bank, which end about now, in the order of the stream but for some that come late. */
-function stream(tenant: string, transactions: number): Outgoing[] {
-  const records: Outgoing[] = []
-  for (const { topic, event, at } of simulate({ seed: 12, tenant, transactions, customers: 60, days: 40 })) {
-    records.push({
-      topic: tenantTopic(tenant, topic),
-      key: (topics[topic].key as (e: unknown) => string)(event),
-      value: JSON.stringify(event),
-      timestamp: at,
-    })
-  }
-  for (let i = 7; i + 40 < records.length; i += 11) records.splice(i + 40, 0, ...records.splice(i, 1))
-  return records
-}
-
-const sendAll = async (b: Bank, records: Outgoing[]) => {
-  for (let i = 0; i < records.length; i += 200) await b.bus.send(records.slice(i, i + 200))
-}
 test('decisions come out bit for bit from the stored history, over a detector that forgets and one that takes over', async () => {
   const b = await bank()
   // So small that most batches load what the ones before them had in memory.
   const forgetful = createDetector(b.config, testTelemetry(), { profileBytes: 40_000 })
   await forgetful.start()
-  const records = stream(b.name, 1200)
+  const records = simulated(b.name, 1200)
   const half = records.length >> 1
   await sendAll(b, records.slice(0, half))
   await eventually('the first half', () => isDecided(b.database, b.bus, b.name))

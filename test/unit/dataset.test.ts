@@ -1,6 +1,9 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { fraud, genuine, labelLog, labelsAsKnown, rowAt, sources, unknown } from '../../models/data/dataset.ts'
+import { fraud, genuine, labelLog, labelsAsKnown, rowAt, sources, unknown, valueCodes } from '../../models/data/dataset.ts'
 import { MatrixWriter } from '../../models/data/matrix.ts'
+import { dispositions, labelSources } from '../../services/shared/events.ts'
+import { knownSince, standingOf } from '../../services/shared/labels.ts'
 
 const source = (name: (typeof sources)[number]) => sources.indexOf(name)
 
@@ -42,6 +45,27 @@ describe('labels as known', () => {
     expect([...labelsAsKnown(data, 10)]).toEqual([unknown, fraud, unknown, fraud, unknown])
     expect([...labelsAsKnown(data, 35)]).toEqual([genuine, fraud, fraud, fraud, unknown])
     expect([...labelsAsKnown(data, 70)]).toEqual([fraud, fraud, unknown, fraud, unknown])
+  })
+
+  test('are what the counters of the detector go by', () => {
+    const said = fc.record({
+      source: fc.constantFrom(...labelSources),
+      value: fc.constantFrom(...dispositions),
+      knownAt: fc.nat(20),
+      received: fc.nat(20),
+    })
+    fc.assert(
+      fc.property(fc.array(said, { minLength: 1, maxLength: 8 }), fc.nat(25), (list, at) => {
+        const all = list.map((l, i) => ({ ...l, id: `l-${i}`, since: knownSince(l.knownAt, l.received) }))
+        const standing = standingOf(all.filter((l) => l.since <= at))
+        expect(standingOf(all.filter((l) => l.since <= at).toReversed())).toEqual(standing)
+        // In the order of the table, of which a data set keeps what was ever believed.
+        const sorted = all.toSorted((a, b) => a.knownAt - b.knownAt || (a.id < b.id ? -1 : 1))
+        const log = labelLog(sorted.map((l) => ({ row: 0, knownAt: l.since, value: valueCodes[l.value], source: source(l.source) })))
+        const known = labelsAsKnown({ rows: 1, times: Float64Array.of(0), maturity: 1000, labels: log }, at)
+        expect(known[0]).toBe(standing ? valueCodes[standing.value] : unknown)
+      }),
+    )
   })
 
   test('of which nobody spoke are genuine once they are mature', () => {

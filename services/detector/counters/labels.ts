@@ -1,10 +1,11 @@
 /**
- * What a label does to the counters of the entities of its transaction. Of the labels of one transaction the one that was known last is in
- * force: it counts, and takes back the one that was in force before. A label that comes again counts nothing, other content under its id is a
+ * What a label does to the counters of the entities of its transaction. Of the labels of one transaction the one that prevails
+ * counts, since its value was first said, and what counted before is taken back. A label that comes again counts nothing, other content under its id is a
  * fault of the sender; one that comes before its transaction waits in `waiting_labels`, and is produced anew when the transaction is there.
  */
 import type { Connection } from '../../shared/database.ts'
 import type { Label, Transaction } from '../../shared/events.ts'
+import { knownSince, type Said, type Standing, standingOf } from '../../shared/labels.ts'
 import type { Raw } from '../batch.ts'
 import type { LabelEffect } from './entries.ts'
 
@@ -53,14 +54,21 @@ export function effectOf(row: LabelMove): LabelEffect {
 /** What becomes of a label: `waits` for its transaction, `counts` what `move` says, `conflicts` with another one of its id, or changes nothing. */
 export type LabelStanding = { waits: boolean; waited: boolean; conflicts: boolean; move: LabelMove | undefined }
 
-type Known = { id: string; transaction_id: string; value: string; source: string; happened_at: number; known_at: number; received: number }
-type InForce = { id: string; value: string; knownAt: number; day: number }
+type Known = {
+  id: string
+  transaction_id: string
+  value: Label['value']
+  source: Label['source']
+  happened_at: number
+  known_at: number
+  received: number
+}
 
-const later = (a: { knownAt: number; id: string }, b: { knownAt: number; id: string }) =>
-  a.knownAt > b.knownAt || (a.knownAt === b.knownAt && a.id > b.id)
-
-/** Nothing is known before Kafka has it, whatever a label says; and counters begin in 1970. */
-const knownFrom = (knownAt: number, received: number) => Math.max(0, Math.min(knownAt, received))
+/** Milliseconds: a date further ahead would take the place of days that count. */
+const mostAhead = 86_400_000
+/** Since when the counters count a label; they begin in 1970. */
+export const countedSince = (knownAt: number, received: number): number =>
+  Math.max(0, Math.min(knownSince(knownAt, received), received + mostAhead))
 
 type Told = { raw: Raw; label: Label }
 
@@ -97,16 +105,18 @@ async function settleBank(database: Connection, tenant: string, labels: readonly
   const waits = new Set(waiting.map((w) => w.id))
   const seen = new Map(known.map((k) => [k.id, { received: k.received, content: contentOf(k) }]))
   const partiesOf = new Map(events.map((row) => [row.id, JSON.parse(row.event.toString()) as Transaction]))
-  const inForce = new Map<string, InForce>()
-  const put = (transaction: string, next: InForce): InForce | undefined | false => {
-    const now = inForce.get(transaction)
-    if (now && !later(next, now)) return false
-    inForce.set(transaction, next)
-    return now
+  const saidOf = new Map<string, Said[]>()
+  const say = (transaction: string, said: Said) => {
+    const before = saidOf.get(transaction)
+    if (before) before.push(said)
+    else saidOf.set(transaction, [said])
   }
-  for (const k of known)
-    if (!waits.has(k.id)) put(k.transaction_id, { id: k.id, value: k.value, knownAt: k.known_at, day: knownFrom(k.known_at, k.received) })
-  const standingOf = ({ raw, label }: Told): LabelStanding => {
+  for (const k of known) {
+    if (waits.has(k.id)) continue
+    const { id, value, source, known_at: knownAt } = k
+    say(k.transaction_id, { id, value, source, knownAt, since: countedSince(knownAt, k.received) })
+  }
+  const settle = ({ raw, label }: Told): LabelStanding => {
     const waited = waits.has(label.id)
     const nothing = { waits: false, waited, conflicts: false, move: undefined }
     const knownAt = Date.parse(label.knownAt)
@@ -123,9 +133,10 @@ async function settleBank(database: Connection, tenant: string, labels: readonly
       return { ...nothing, waits: true }
     }
     waits.delete(label.id)
-    const day = knownFrom(knownAt, received)
-    const before = put(label.transaction, { id: label.id, value: label.value, knownAt, day })
-    if (before === false) return nothing
+    const before = standingOf(saidOf.get(label.transaction) ?? [])
+    say(label.transaction, { id: label.id, value, source, knownAt, since: countedSince(knownAt, received) })
+    const after = standingOf(saidOf.get(label.transaction) ?? []) as Standing
+    if (after.value === before?.value && after.since === before.since) return nothing
     const move: LabelMove = {
       tenant,
       part: raw.partition,
@@ -134,12 +145,12 @@ async function settleBank(database: Connection, tenant: string, labels: readonly
       counterparty: transaction.counterparty ?? null,
       device: transaction.device ?? null,
       ip: transaction.ip ?? null,
-      value: label.value,
-      known_at: day,
+      value: after.value,
+      known_at: after.since,
       old_value: before?.value ?? null,
-      old_known_at: before?.day ?? null,
+      old_known_at: before?.since ?? null,
     }
     return { ...nothing, move }
   }
-  return labels.map((told) => [told.raw, standingOf(told)])
+  return labels.map((told) => [told.raw, settle(told)])
 }
