@@ -6,6 +6,7 @@ import { type Manifest, type ModelSource, modelFolder, readModel } from './artef
 import { type BackendName, loadBackend } from './backend.ts'
 import { type Encoding, encode } from './encoding.ts'
 import { featureNames, featureSetHash, width } from './fold/features.ts'
+import { createRampSums, type RampSums } from './ramp-sums.ts'
 import { createExplain, type Explain } from './reasons/explain.ts'
 import { encodingOfLayer, type Layer, networkOf } from './reasons/network.ts'
 
@@ -65,6 +66,21 @@ const plainLayer = ({ kernel, bias, activation }: Dense): Layer => ({
   activation,
 })
 
+const activations = new Set(['relu', 'tanh', 'sigmoid', 'linear'])
+
+function activated(x: tf.Tensor2D, activation: string): tf.Tensor2D {
+  switch (activation) {
+    case 'relu':
+      return tf.relu(x)
+    case 'tanh':
+      return tf.tanh(x)
+    case 'sigmoid':
+      return tf.sigmoid(x)
+    default:
+      return x
+  }
+}
+
 /** Loads the model of a folder or another source. `warn` hears when the native backend is not there. */
 export async function loadScorer(
   from: string | ModelSource,
@@ -77,27 +93,39 @@ export async function loadScorer(
   const dense = denseLayers(model, source.name)
   const layers = dense.map(plainLayer)
   const encoding = encodingOfLayer(layers[0])
-  const matrices = encoding ? dense.slice(1) : dense
-  const fused = new Set(['relu', 'sigmoid', 'linear'])
+  // Ramps that overlap come from elsewhere than `encodingOf`.
+  const sums = encoding && createRampSums(encoding, layers[1].kernel, layers[1].bias)
   const encoded = (of: Encoding, features: Float32Array, rows: number) => {
     const inputs = new Float32Array(rows * of.units)
     encode(of, features, rows, inputs)
     return tf.tensor2d(inputs, [rows, of.units])
   }
+  const summed = (of: RampSums, { units, activation }: Layer, features: Float32Array, rows: number) => {
+    const outputs = new Float32Array(rows * units)
+    of(features, rows, outputs)
+    return activated(tf.tensor2d(outputs, [rows, units]), activation)
+  }
+  const first = (features: Float32Array, rows: number): tf.Tensor2D => {
+    if (sums) return summed(sums, layers[1], features, rows)
+    return encoding ? encoded(encoding, features, rows) : tf.tensor2d(features.subarray(0, rows * width), [rows, width])
+  }
+  const matrices = dense.slice(sums ? 2 : encoding ? 1 : 0)
+  const strange = dense.slice(encoding ? 1 : 0).find(({ activation }) => !activations.has(activation))
+  if (strange)
+    throw new AssayError(
+      'model_misfit',
+      `The model in ${source.name} has a layer with the activation ${strange.activation}; ${[...activations].join(', ')} are scored`,
+    )
   return {
     manifest,
     backend,
     score: (features, rows) =>
       tf.tidy(() => {
-        let x: tf.Tensor2D = encoding ? encoded(encoding, features, rows) : tf.tensor2d(features.subarray(0, rows * width), [rows, width])
+        let x = first(features, rows)
         for (const { kernel, bias, activation } of matrices) {
-          const y = tf.fused.matMul({
-            a: x,
-            b: kernel,
-            bias,
-            activation: (fused.has(activation) ? activation : 'linear') as 'linear',
-          }) as tf.Tensor2D
-          x = activation === 'tanh' ? tf.tanh(y) : y
+          const relu = activation === 'relu'
+          const y = tf.fused.matMul({ a: x, b: kernel, bias, activation: relu ? 'relu' : 'linear' }) as tf.Tensor2D
+          x = relu ? y : activated(y, activation)
         }
         return x.dataSync() as Float32Array
       }),
