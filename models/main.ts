@@ -4,6 +4,7 @@ import { messageOf } from '../services/shared/errors.ts'
 import { addEvaluate } from './commands/evaluate.ts'
 import { addHandbook } from './commands/handbook.ts'
 import { addRegistry } from './commands/registry.ts'
+import { addRetrain } from './commands/retrain.ts'
 import { addTrain } from './commands/train.ts'
 
 const program = new Command('npm run model --').description('Trains, judges and manages the models that score.')
@@ -11,6 +12,7 @@ addTrain(program)
 addEvaluate(program)
 addHandbook(program)
 addRegistry(program)
+addRetrain(program)
 
 await program.parseAsync().catch((error: unknown) => {
   process.stderr.write(`model: ${messageOf(error)}\n`)

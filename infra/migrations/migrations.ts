@@ -157,6 +157,18 @@ const steps: Omit<Migration, 'id'>[] = [
     `tenant ${text(32)} NOT NULL, feature_set BINARY(8) NOT NULL, id ${text(64)} NOT NULL, features VARBINARY(1024) NOT NULL, computed BIGINT NOT NULL,
      PRIMARY KEY (tenant, feature_set, id) ${clustered}`,
   ),
+  table(
+    'training_runs',
+    `id ${text(32)} NOT NULL, tenants MEDIUMTEXT CHARACTER SET utf8mb4 NOT NULL, tenant_set ${text(40)} NOT NULL, going TINYINT NULL, cause ${text(16)} NOT NULL,
+     asked_by ${free(64)} NOT NULL, reason ${free(2000)} NOT NULL, data_from BIGINT NOT NULL, state ${text(16)} NOT NULL, asked BIGINT NOT NULL, started BIGINT NULL,
+     ended BIGINT NULL, owner ${text(96)} NULL, heartbeat BIGINT NULL, attempts INT NOT NULL, progress ${free(500)} NOT NULL, checkpoint LONGBLOB NULL,
+     code ${text(64)} NULL, outcome ${free(2000)} NULL, figures MEDIUMTEXT CHARACTER SET utf8mb4 NULL, model INT NULL,
+     PRIMARY KEY (id) ${clustered}, UNIQUE KEY one_going (tenant_set, going), KEY by_state (state, asked)`,
+  ),
+  {
+    name: 'index of labels by arrival',
+    sql: 'CREATE INDEX IF NOT EXISTS by_arrival ON labels (tenant, received)',
+  },
 ]
 
 /** All migrations in order. A step that has been released is never changed; a change is a new step. */

@@ -13,6 +13,7 @@ import { messageOf } from '../../services/shared/errors.ts'
 import { type Part, type Service, startAll, stopAll } from '../../services/shared/lifecycle.ts'
 import { createTenant, type Settings } from '../../services/shared/settings.ts'
 import { createTelemetry, type Telemetry } from '../../services/shared/telemetry.ts'
+import { createTrainer } from '../../services/trainer/service.ts'
 import { writeRates } from '../commands/rates.ts'
 import { localSecret } from '../local.ts'
 import { migrate } from '../migrations/migrate.ts'
@@ -78,7 +79,13 @@ export async function startDemonstration(options: { directory: string; quick: bo
     const login = options.quick ? undefined : await ensureFirstUser(database)
     const gateway = createGateway(config, telemetry)
     const board = createConsole(config, telemetry)
-    const services: Service[] = [createDetector(config, telemetry), createCasework(config, telemetry), gateway, board]
+    const services: Service[] = [
+      createDetector(config, telemetry),
+      createCasework(config, telemetry),
+      createTrainer(config, telemetry),
+      gateway,
+      board,
+    ]
     await startAll(services)
     parts.push(...services)
     const backend = await loadBackend(config.backend)

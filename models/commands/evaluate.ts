@@ -8,9 +8,10 @@ import { defaultSettings } from '../../services/shared/settings.ts'
 import type { Manifest } from '../artefact.ts'
 import type { Dataset } from '../data/dataset.ts'
 import type { Difference } from '../evaluation/bootstrap.ts'
-import { compare, type Judgement, judge, type MetricName, type Outcomes } from '../evaluation/judge.ts'
+import { compare, type Judgement, judge, type MetricName } from '../evaluation/judge.ts'
+import { outcomesOf, scoresOf } from '../evaluation/of-dataset.ts'
 import { budgetRows, figureRows, partRows, reportOf } from '../evaluation/report.ts'
-import { loadScorer, type Scorer } from '../scorer.ts'
+import { loadScorer } from '../scorer.ts'
 import { configOf } from '../training/config.ts'
 import { fraudsOf, judgedPeriodOf, type Period } from '../training/periods.ts'
 import { datasetFrom, type SourceOptions, withSource } from './source.ts'
@@ -27,30 +28,8 @@ export type Evaluation = Judgement & {
 }
 
 const say = (line: string) => process.stderr.write(`${line}\n`)
-const block = 4096
 /** Those that a bank has unless it says otherwise. */
 const { costs } = defaultSettings
-
-function scoresOf(scorer: Scorer, { matrix }: Dataset, rows: Uint32Array): Float32Array {
-  const scores = new Float32Array(rows.length)
-  for (let from = 0; from < rows.length; from += block) {
-    const some = rows.subarray(from, from + block)
-    const features = new Float32Array(some.length * matrix.width)
-    matrix.gather(some, features)
-    scores.set(scorer.score(features, some.length), from)
-  }
-  return scores
-}
-
-function outcomesOf(data: Dataset, { rows, labels }: Period): Outcomes {
-  return {
-    labels: Uint8Array.from(rows, (row) => labels[row]),
-    weights: Float32Array.from(rows, (row) => data.weights[row]),
-    cards: Int32Array.from(rows, (row) => data.cards[row]),
-    amounts: Float64Array.from(rows, (row) => data.amounts[row]),
-    segments: data.segments.map(({ name, values, codes }) => ({ name, values, codes: Int32Array.from(rows, (row) => codes[row]) })),
-  }
-}
 
 function checkFeatures({ featureSet }: Dataset, folder: string, manifest: Manifest): void {
   if (manifest.featureSet === featureSet) return

@@ -121,3 +121,12 @@ export async function countOthers(database: Database, tenant: string, featureSet
   )
   return Number(n)
 }
+
+/** When the last transaction in that time happened that has features of another version; 0 where none has. */
+export async function lastOfOthers(database: Database, tenant: string, featureSet: Buffer, { from, to }: Span): Promise<number> {
+  const [{ last }] = await database.query<{ last: number | null }>(
+    'SELECT MAX(time) AS last FROM transactions WHERE tenant = ? AND time >= ? AND time < ? AND feature_set <> ?',
+    [tenant, from, to, featureSet],
+  )
+  return last ?? 0
+}

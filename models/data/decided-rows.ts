@@ -13,7 +13,7 @@ const floats = () => new Grow((n) => new Float64Array(n))
 
 /** Rows as they are read: stretch after stretch, in each by offset. */
 export class Rows {
-  readonly writer = new MatrixWriter(width)
+  readonly writer: MatrixWriter
   readonly times = floats()
   readonly amounts = floats()
   readonly offsets = floats()
@@ -26,6 +26,11 @@ export class Rows {
   readonly channels = new Codes()
   readonly countries = new Codes()
   readonly #stretches = new Map<string, { first: number; end: number }>()
+
+  /** Keeps up to `memory` MB of vectors in memory. */
+  constructor(memory?: number) {
+    this.writer = new MatrixWriter(width, memory)
+  }
 
   add(stretch: Stretch, row: DecidedRow): void {
     if (row.features.length !== width * Float32Array.BYTES_PER_ELEMENT)

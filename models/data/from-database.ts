@@ -13,6 +13,7 @@ import {
   decidedPages,
   givenLabel,
   labelPages,
+  lastOfOthers,
   placesOf,
   recomputedOf,
   type Span,
@@ -32,6 +33,8 @@ export type DatabaseSource = {
   to?: number | undefined
   /** The banks' own unless given; of several banks the longest. */
   maturityDays?: number
+  /** MB of vectors that are kept in memory; the rest lies in a file. */
+  memory?: number
   report?: (line: string) => void
 }
 
@@ -98,6 +101,12 @@ async function readRows(database: Database, tenant: string, span: Span, rows: Ro
   return recomputed
 }
 
+/** The time from which on no features of another version served in the source's time. */
+export async function servedSince(database: Database, { tenants, at, from = 0, to = at }: DatabaseSource): Promise<number> {
+  const last = await Promise.all(tenants.map((tenant) => lastOfOthers(database, tenant, ownSet, { from, to: Math.min(to, at) })))
+  return Math.max(from, ...last.map((time) => time + 1))
+}
+
 /** Labels of rows in the order in which they came to be known, and how many there are of transactions that nobody knows. */
 async function readLabels(
   database: Database,
@@ -153,7 +162,7 @@ export async function readDataset(database: Database, source: DatabaseSource): P
   const span = { from: source.from ?? 0, to: Math.min(source.to ?? at, at) }
   const banks = await findTenants(database, source.tenants)
   const maturityDays = source.maturityDays ?? Math.max(...banks.map((t) => t.settings.labels.maturityDays))
-  const rows = new Rows()
+  const rows = new Rows(source.memory)
   try {
     let recomputed = 0
     for (const { tenant } of banks) recomputed += await readRows(database, tenant, span, rows, report)

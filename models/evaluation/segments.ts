@@ -37,7 +37,7 @@ const recallFrom =
 const metricsFrom = (threshold: number) =>
   ({ auc, ap: averagePrecision, ece: calibrationError, recall: recallFrom(threshold) }) satisfies Record<string, Metric>
 /** Frauds, and genuine rows, below which a segment is small. */
-const few = 50
+export const few = 50
 
 /** Takes a ranking apart by the code of each row, from 0 to before `count`; the order stays, nothing is sorted. */
 export function split({ rows, levels, scores }: Ranking, codes: Numbers, count: number): Ranking[] {
@@ -71,7 +71,7 @@ function ofFrauds({ rows }: Ranking, codes: Int32Array, labels: Uint8Array): boo
 }
 
 /** The rows of each value. A kind of fraud is told from all that is genuine. */
-function partsOf(ranking: Ranking, { values, codes }: Segment, labels: Uint8Array): Ranking[] {
+export function partsOf(ranking: Ranking, { values, codes }: Segment, labels: Uint8Array): Ranking[] {
   if (!ofFrauds(ranking, codes, labels)) return split(ranking, codes, values.length)
   return values.map((_, value) => {
     const own = Int8Array.from(codes, (code, row) => (code === value || labels[row] === 0 ? 0 : -1))

@@ -23,7 +23,7 @@ export function fraudsOf({ rows, labels }: Period): number {
 }
 
 /** Throws `too_few_frauds` or `one_class_only` for a period from which nothing can be learnt. */
-function checkEnough(name: string, period: Period): void {
+export function checkEnough(name: string, period: Period): void {
   const frauds = fraudsOf(period)
   const { length } = period.rows
   if (frauds === length && length > 0)

@@ -19,6 +19,11 @@ export type Config = {
   modelDirectory: string
   /** TensorFlow.js's backend that scores: WebAssembly is quicker on small networks and takes 300 MB less than the native one. */
   backend: 'auto' | 'node' | 'wasm'
+  /** MB that a training may take. */
+  trainerMemory: number
+  /** A model is trained when the last training is so many days ago, or so many labels have come since; 0 for never. */
+  retrainDays: number
+  retrainLabels: number
   /** Keys the tokens of card numbers and the console's cookies. */
   tokenKey: string
 }
@@ -46,7 +51,7 @@ export const variables = [
     name: 'ASSAY_HEALTH_PORT',
     default: '8402',
     unit: 'port, 0 for any free one',
-    meaning: 'Port of /livez, /readyz and /metrics of detector and casework',
+    meaning: 'Port of /livez, /readyz and /metrics of detector, casework and trainer',
   },
   {
     name: 'ASSAY_MODEL',
@@ -55,6 +60,24 @@ export const variables = [
     meaning: 'Model that ships: it becomes champion where the registry has none',
   },
   { name: 'ASSAY_BACKEND', default: 'wasm', unit: 'wasm|node|auto', meaning: "TensorFlow.js's backend that scores" },
+  {
+    name: 'ASSAY_TRAINER_MEMORY',
+    default: '2048',
+    unit: 'MB',
+    meaning: 'What a training may take; rows beyond a part of it lie in a file',
+  },
+  {
+    name: 'ASSAY_RETRAIN_DAYS',
+    default: '30',
+    unit: 'days, 0 for never',
+    meaning: 'A model is trained when the last training is so long ago',
+  },
+  {
+    name: 'ASSAY_RETRAIN_LABELS',
+    default: '0',
+    unit: 'number, 0 for never',
+    meaning: 'A model is trained when so many labels have come since the last training',
+  },
   {
     name: 'ASSAY_SECRET',
     unit: 'at least 32 characters',
@@ -107,6 +130,11 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     if (!/^\d+$/.test(text) || number > 65_535) problems.push(`${name} is '${text}', not a port between 0 and 65535`)
     return number
   }
+  const whole = (name: (typeof variables)[number]['name'], least: number): number => {
+    const text = value(name)
+    if (!/^\d{1,9}$/.test(text) || Number(text) < least) problems.push(`${name} is '${text}', not a whole number of at least ${least}`)
+    return Number(text)
+  }
   const redisAddress = (name: 'ASSAY_REDIS' | 'ASSAY_REDIS_JOBS', text: string): string => {
     if (text && !/^rediss?:\/\/[^\s]+$/.test(text)) problems.push(`${name} is not of the form redis://host:port`)
     return text
@@ -143,6 +171,9 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     healthPort: port('ASSAY_HEALTH_PORT'),
     modelDirectory: value('ASSAY_MODEL'),
     backend: backend as Config['backend'],
+    trainerMemory: whole('ASSAY_TRAINER_MEMORY', 256),
+    retrainDays: whole('ASSAY_RETRAIN_DAYS', 0),
+    retrainLabels: whole('ASSAY_RETRAIN_LABELS', 0),
     tokenKey,
   }
   if (problems.length > 0) {

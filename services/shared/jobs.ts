@@ -25,6 +25,8 @@ export function createBell<T extends object>(options: {
   name: string
   telemetry: Telemetry
   answer: (data: T) => Promise<void>
+  /** How many are answered at a time. */
+  concurrency?: number
 }): Bell<T> {
   const { redis, prefix, name, telemetry } = options
   let queue: Queue | undefined
@@ -64,7 +66,7 @@ export function createBell<T extends object>(options: {
       worker = new Worker(name, (job: Job<T>) => options.answer(job.data), {
         prefix,
         connection: connect({ maxRetriesPerRequest: null }),
-        concurrency: 8,
+        concurrency: options.concurrency ?? 8,
         lockDuration: 60_000,
       })
       worker.on('error', () => undefined)

@@ -49,16 +49,25 @@ async function change(tx: Connection, version: number, state: State, { by, reaso
 
 /**
  * Takes a model in as a candidate, or as champion where there is none yet. The same bytes have one version, whoever brings them. Returns
- * it. The caller has seen to it that the model can be loaded.
+ * it. The caller has seen to it that the model can be loaded. `along` runs in the same transaction, so that what it writes is there
+ * exactly when the version is; what it throws undoes both.
  */
-export async function register(database: Database, source: ModelSource, because: Because): Promise<number> {
+export async function register(
+  database: Database,
+  source: ModelSource,
+  because: Because,
+  along: (tx: Connection, version: number) => Promise<void> = async () => undefined,
+): Promise<number> {
   const { manifest, artefact, sha256 } = await pack(source)
   const name = String((JSON.parse(manifest) as { name?: string }).name ?? 'model').slice(0, 64)
   const once = () =>
     database.transaction(async (tx) => {
       const all = await lockAll(tx)
       const [known] = await tx.query<{ version: number }>('SELECT version FROM models WHERE sha256 = ?', [sha256])
-      if (known) return known.version
+      if (known) {
+        await along(tx, known.version)
+        return known.version
+      }
       const version = (all.at(-1)?.version ?? 0) + 1
       const state = all.some((m) => m.state === 'champion') ? 'candidate' : 'champion'
       await tx.execute(
@@ -66,6 +75,7 @@ export async function register(database: Database, source: ModelSource, because:
         [version, name, state, manifest, artefact, sha256, Date.now(), because.by.slice(0, 64)],
       )
       await change(tx, version, state, because)
+      await along(tx, version)
       return version
     })
   // Another detector that starts at this moment may register the same bytes, or take the same number.

@@ -6,7 +6,7 @@ import type { Config } from '../../services/shared/config.ts'
 
 /** Starts a service on a test's servers, with `edits` in its sources; it is killed when the test is over. Pass `keep` to kill it yourself. */
 export function spawnService(
-  name: 'detector' | 'casework',
+  name: 'detector' | 'casework' | 'trainer',
   config: Config,
   { edits = [], keep = false }: { edits?: readonly Edit[]; keep?: boolean } = {},
 ): ChildProcess {

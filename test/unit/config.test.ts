@@ -31,6 +31,9 @@ describe('the configuration', () => {
       consolePort: 8401,
       healthPort: 8402,
       modelDirectory: 'models/default',
+      trainerMemory: 2048,
+      retrainDays: 30,
+      retrainLabels: 0,
       tokenKey: secret,
     })
   })
@@ -50,9 +53,10 @@ describe('the configuration', () => {
       ASSAY_LOG_LEVEL: 'loud',
       ASSAY_GATEWAY_PORT: '99999',
       ASSAY_HEALTH_PORT: 'eighty',
+      ASSAY_TRAINER_MEMORY: '64',
       ASSAY_SECRET: 'short',
     })
-    expect(problems).toHaveLength(8)
+    expect(problems).toHaveLength(9)
     expect(problems.join('\n')).toMatch(/host:port[\s\S]*mysql:\/\/[\s\S]*32 are needed/)
   })
 
