@@ -13,7 +13,7 @@ const days = 90
 type Past = { transactions: number; fraudRate?: number; seed?: number }
 
 /** Writes the past of a bank, of the 90 days that ended 10 days ago; resolves to how many of its transactions were frauds. */
-export async function writePast(b: Bank, { transactions, fraudRate = 0.05, seed = 5 }: Past): Promise<number> {
+export async function writePast(b: Bank, { transactions, fraudRate = 0.1, seed = 5 }: Past): Promise<number> {
   const customers = Math.ceil(transactions / 30)
   const start = Date.now() - (days + 10) * day
   const events = [...simulate({ seed, tenant: b.name, transactions, customers, days, start, resends: 0, fraudRate })]

@@ -92,7 +92,15 @@ test(
     await champion(b, blindModel(quick({ epochs: 25, patience: 25 })))
     const killed = spawnService('trainer', b.config)
     const { id } = await ask(b)
-    await eventually('the middle of the training', async () => /^network: epoch [3-9]/.test((await readRun(b.database, id)).progress), 100)
+    await eventually(
+      'the middle of the training',
+      async () => {
+        const run = await readRun(b.database, id)
+        expect(run).toMatchObject({ ended: null })
+        return /^network: epoch [3-9]/.test(run.progress)
+      },
+      100,
+    )
     killed.kill('SIGKILL')
     await ended(killed)
     expect(await statesOf(b)).toEqual(['1 champion assay'])

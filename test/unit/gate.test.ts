@@ -4,11 +4,11 @@ import { randomOf } from '../../models/random.ts'
 
 const rows = 6000
 
-/** Rows of two channels with two frauds in a hundred, and scores that tell `skill` of the truth, by channel. */
+/** Rows of two channels, five frauds in a hundred. */
 function world(seed = 1) {
   const random = randomOf(seed)
   const labels = Uint8Array.from({ length: rows }, () => (random() < 0.05 ? 1 : 0))
-  const codes = Int32Array.from({ length: rows }, (_, row) => (row % 5 === 0 ? 1 : 0))
+  const codes = Int32Array.from({ length: rows }, (_, row) => (row % 3 === 0 ? 1 : 0))
   const noise = Float64Array.from({ length: rows }, () => random())
   const outcomes = {
     labels,
@@ -17,9 +17,12 @@ function world(seed = 1) {
     amounts: new Float64Array(rows).fill(1000),
     segments: [{ name: 'channel', values: ['pos', 'ecommerce', 'none'], codes }],
   }
-  /** A fraud's score is higher by `skill` than that of a genuine row; `of` 0.05 keeps the mean near the base rate. */
-  const scores = (skill: (code: number) => number, of = 0.05) =>
-    Float64Array.from(labels, (label, row) => Math.min(1, of * (noise[row] + label * skill(codes[row]))))
+  /**
+   * Scores that know the share `skill` of the frauds, and of the genuine rows, for certain; of the rest they know the base rate, or `promise`
+   * times as much.
+   */
+  const scores = (skill: (code: number) => number, promise = 1) =>
+    Float64Array.from(labels, (label, row) => (noise[row] < skill(codes[row]) ? label : 0.05 * promise))
   return { outcomes, scores }
 }
 
@@ -54,7 +57,7 @@ describe('the gate', () => {
     const { outcomes, scores } = world()
     const { pass, words } = gate(
       scores(() => 0.3),
-      scores(() => 0.8, 0.4),
+      scores(() => 0.8, 8),
       outcomes,
     )
     expect(pass).toBe(false)
