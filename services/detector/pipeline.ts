@@ -2,6 +2,7 @@
 import type { Bus } from '../shared/bus.ts'
 import type { Database } from '../shared/database.ts'
 import { pipeline } from '../shared/pipeline.ts'
+import type { CanaryWatch } from './canary/watch.ts'
 import type { Counters } from './counters/counters.ts'
 import { decide } from './decide.ts'
 import { enrich } from './enrich.ts'
@@ -19,13 +20,14 @@ type Deps = {
   counters: Counters
   database: Database
   models: ModelInForce
+  canary: CanaryWatch
   recorder: Recorder
   bus: Bus
   clock: () => number
 }
 
 export const decideTransactions = (d: Deps) => ({
-  prepare: pipeline(parse(d.rates, d.clock), enrich(d.profiles, d.counters, d.database), score(d.models), decide(d.clock)),
+  prepare: pipeline(parse(d.rates, d.clock), enrich(d.profiles, d.counters, d.database), score(d.models, d.canary), decide(d.clock)),
   record: record(d.recorder),
   publish: publish(d.bus),
 })

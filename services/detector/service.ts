@@ -9,6 +9,7 @@ import { messageOf } from '../shared/errors.ts'
 import { type Service, untilItWorks } from '../shared/lifecycle.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
 import { positionOf } from './batch.ts'
+import { createCanaryWatch } from './canary/watch.ts'
 import { createCounters } from './counters/counters.ts'
 import { createWaitingLabels } from './counters/waiting.ts'
 import { createIntake } from './intake/intake.ts'
@@ -37,10 +38,11 @@ export function createDetector(
   const counters = createCounters({ redis: config.redis, group: config.group, database, telemetry })
   const recorder = createRecorder(database, telemetry, Buffer.from(featureSetHash, 'hex'))
   const models = createModelInForce(database, { directory: config.modelDirectory, backend: config.backend }, telemetry)
+  const canary = createCanaryWatch({ database, bus, telemetry, limits: config.guards, refuse: models.refuse, clock })
   let stopped = true
   let restarting: Promise<void> = Promise.resolve()
 
-  const detection = decideTransactions({ rates, profiles, counters, database, models, recorder, bus, clock })
+  const detection = decideTransactions({ rates, profiles, counters, database, models, canary, recorder, bus, clock })
   const intake = createIntake({
     bus,
     database,
@@ -100,6 +102,7 @@ export function createDetector(
       following = true
       counters.start()
       lane.start()
+      canary.start()
       waitingLabels.start()
       await join()
     },
@@ -113,6 +116,7 @@ export function createDetector(
       await inForce.stop()
       await restarting
       await waitingLabels.stop()
+      await canary.stop()
       await lane.stop()
       await intake.stop()
       await recorder.stop()

@@ -24,8 +24,25 @@ export type Config = {
   /** A model is trained when the last training is so many days ago, or so many labels have come since; 0 for never. */
   retrainDays: number
   retrainLabels: number
+  guards: GuardLimits
   /** Keys the tokens of card numbers and the console's cookies. */
   tokenKey: string
+}
+
+/** When a canary is taken back by itself. */
+export type GuardLimits = {
+  /** Minutes that are looked back on. */
+  minutes: number
+  /** Transactions that canary and champion must each have decided before their alerts and scores are compared. */
+  rows: number
+  /** Times as many alerts, or as few. */
+  alertRatio: number
+  /** Population stability index. */
+  scoreShift: number
+  /** Times as long for its part of a batch. */
+  latencyRatio: number
+  /** Share of its transactions that it gives no score for. */
+  errorShare: number
 }
 
 type Variable = { name: string; default?: string; unit: string; meaning: string }
@@ -60,6 +77,32 @@ export const variables = [
     meaning: 'Model that ships: it becomes champion where the registry has none',
   },
   { name: 'ASSAY_BACKEND', default: 'wasm', unit: 'wasm|node|auto', meaning: "TensorFlow.js's backend that scores" },
+  { name: 'ASSAY_GUARD_MINUTES', default: '15', unit: 'minutes', meaning: "How far the canary's guards look back" },
+  {
+    name: 'ASSAY_GUARD_ROWS',
+    default: '500',
+    unit: 'transactions',
+    meaning: 'What canary and champion must each have decided before alerts and scores are compared',
+  },
+  {
+    name: 'ASSAY_GUARD_ALERTS',
+    default: '2',
+    unit: 'times',
+    meaning: "A canary with so many times the champion's alerts, or as few, is taken back",
+  },
+  {
+    name: 'ASSAY_GUARD_SCORES',
+    default: '0.25',
+    unit: 'stability index',
+    meaning: "So is one whose scores lie so far from the champion's",
+  },
+  { name: 'ASSAY_GUARD_LATENCY', default: '3', unit: 'times', meaning: 'So is one that takes so many times as long' },
+  {
+    name: 'ASSAY_GUARD_ERRORS',
+    default: '0.01',
+    unit: 'share',
+    meaning: 'So is one that gives no score for that share of its transactions',
+  },
   {
     name: 'ASSAY_TRAINER_MEMORY',
     default: '2048',
@@ -135,6 +178,12 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     if (!/^\d{1,9}$/.test(text) || Number(text) < least) problems.push(`${name} is '${text}', not a whole number of at least ${least}`)
     return Number(text)
   }
+  const above = (name: (typeof variables)[number]['name'], least: number): number => {
+    const text = value(name)
+    const number = Number(text)
+    if (!(number > least && number < Number.POSITIVE_INFINITY)) problems.push(`${name} is '${text}', not a number above ${least}`)
+    return number
+  }
   const redisAddress = (name: 'ASSAY_REDIS' | 'ASSAY_REDIS_JOBS', text: string): string => {
     if (text && !/^rediss?:\/\/[^\s]+$/.test(text)) problems.push(`${name} is not of the form redis://host:port`)
     return text
@@ -174,6 +223,14 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     trainerMemory: whole('ASSAY_TRAINER_MEMORY', 256),
     retrainDays: whole('ASSAY_RETRAIN_DAYS', 0),
     retrainLabels: whole('ASSAY_RETRAIN_LABELS', 0),
+    guards: {
+      minutes: above('ASSAY_GUARD_MINUTES', 0),
+      rows: above('ASSAY_GUARD_ROWS', 0),
+      alertRatio: above('ASSAY_GUARD_ALERTS', 1),
+      scoreShift: above('ASSAY_GUARD_SCORES', 0),
+      latencyRatio: above('ASSAY_GUARD_LATENCY', 1),
+      errorShare: above('ASSAY_GUARD_ERRORS', 0),
+    },
     tokenKey,
   }
   if (problems.length > 0) {

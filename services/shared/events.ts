@@ -292,7 +292,7 @@ export const topics = {
     scope: 'inner',
     schema: Control,
     key: (e: Control) => `${e.kind}:${e.tenant ?? ''}`,
-    writers: ['operators'],
+    writers: ['operators', 'detector'],
     readers: ['operators'],
     compacted: true,
   },

@@ -3,36 +3,61 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
+import { type LayersModel, layers, type SymbolicTensor, model as tfModel } from '@tensorflow/tfjs-layers'
 import { onTestFinished } from 'vitest'
 import { type Manifest, modelFolder, readModel, saveModel } from '../../models/artefact.ts'
 import { loadBackend } from '../../models/backend.ts'
+import { featureNames } from '../../models/fold/features.ts'
 
 type Change = (manifest: Manifest) => void
 
-/** A folder with the shipped model under another name, its last layer changed; `change` may spoil its manifest. */
-async function changedModel(
-  name: string,
-  layer: (kernel: tf.Tensor, bias: tf.Tensor) => [kernel: tf.Tensor, bias: tf.Tensor],
-  change: Change = () => undefined,
-): Promise<string> {
+/** A folder with what `alter` makes of the shipped model, under another name; `change` may spoil its manifest. */
+async function alteredModel(name: string, alter: (model: LayersModel) => LayersModel, change: Change = () => undefined): Promise<string> {
   await loadBackend('wasm')
   const { model, manifest } = await readModel(modelFolder('models/default'))
-  const last = model.layers[model.layers.length - 1]
-  const [kernel, bias] = last.getWeights()
-  tf.tidy(() => last.setWeights(layer(kernel, bias)))
+  const altered = alter(model)
   const directory = mkdtempSync(join(tmpdir(), 'assay-model-'))
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
   const other = { ...manifest, name }
   change(other)
-  await saveModel(directory, model, other)
+  await saveModel(directory, altered, other)
+  if (altered !== model) altered.dispose()
   model.dispose()
   return directory
 }
 
+/** The weights of the last layer made anew. */
+const withLast = (alter: (kernel: tf.Tensor, bias: tf.Tensor) => tf.Tensor[]) => (model: LayersModel) => {
+  const last = model.layers[model.layers.length - 1]
+  const [kernel, bias] = last.getWeights()
+  tf.tidy(() => last.setWeights(alter(kernel, bias)))
+  return model
+}
+
 /** The shipped model with logits that are higher by `shift`. */
 export const shiftedModel = (shift: number, change?: Change): Promise<string> =>
-  changedModel(`shifted-${shift}`, (kernel, bias) => [kernel, tf.add(bias, shift)], change)
+  alteredModel(
+    `shifted-${shift}`,
+    withLast((kernel, bias) => [kernel, tf.add(bias, shift)]),
+    change,
+  )
 
-/** A model that gives everything the same score. */
+/** A model that gives everything the same score, a half. */
 export const blindModel = (change?: Change): Promise<string> =>
-  changedModel('blind', (kernel, bias) => [tf.zerosLike(kernel), tf.zerosLike(bias)], change)
+  alteredModel(
+    'blind',
+    withLast((kernel, bias) => [tf.zerosLike(kernel), tf.zerosLike(bias)]),
+    change,
+  )
+
+/** One with far more weights than it needs, which says that nothing is fraud. */
+export const slowModel = (): Promise<string> =>
+  alteredModel('slow', () => {
+    const inputs = layers.input({ shape: [featureNames.length] })
+    const hidden = layers.dense({ units: 1024, activation: 'relu', useBias: true })
+    const more = layers.dense({ units: 1024, activation: 'relu', useBias: true })
+    const last = layers.dense({ units: 1, activation: 'sigmoid', useBias: true, kernelInitializer: 'zeros' })
+    const made = tfModel({ inputs, outputs: last.apply(more.apply(hidden.apply(inputs))) as SymbolicTensor })
+    last.setWeights([last.getWeights()[0], tf.tensor1d([-9])])
+    return made
+  })

@@ -21,6 +21,7 @@ describe('the configuration', () => {
     expect(readConfig(complete)).toEqual({
       kafka: ['a:9092', 'b:9092'],
       backend: 'wasm',
+      guards: { minutes: 15, rows: 500, alertRatio: 2, scoreShift: 0.25, latencyRatio: 3, errorShare: 0.01 },
       sql: { host: 'db', port: 4000, user: 'root', password: '', database: 'assay' },
       redis: 'redis://r:6379',
       redisJobs: 'redis://r:6379',
