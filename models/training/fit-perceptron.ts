@@ -1,9 +1,10 @@
 /** Fits one perceptron: plain log loss, a rate that falls like a cosine, stopped early where there is a validation period. */
 import { setImmediate } from 'node:timers/promises'
 import type { Matrix } from '../data/matrix.ts'
-import { type Encoding, encode } from '../encoding.ts'
+import type { Encoding } from '../encoding.ts'
 import { randomOf } from '../random.ts'
 import { AdamW, gradientOf, initialise, logitsOf, type Shape } from './perceptron.ts'
+import { RampLayer } from './ramp-layer.ts'
 
 /** Rows of a matrix; `labels` (0 or 1) and `weights` are by the matrix's rows. */
 export type Rows = { matrix: Matrix; rows: Uint32Array; labels: Uint8Array; weights: Float32Array }
@@ -45,12 +46,12 @@ const rowsAtOnce = 4096
 export function scoreRows(shape: Shape, parameters: Float32Array, encoding: Encoding, matrix: Matrix, rows: Uint32Array): Float32Array {
   const logits = new Float32Array(rows.length)
   const values = new Float32Array(rowsAtOnce * matrix.width)
-  const inputs = new Float32Array(rowsAtOnce * encoding.units)
+  const ramps = new RampLayer(encoding, shape.layers[0].units, Math.min(rowsAtOnce, rows.length))
   for (let from = 0; from < rows.length; from += rowsAtOnce) {
     const part = rows.subarray(from, from + rowsAtOnce)
     matrix.gather(part, values)
-    encode(encoding, values, part.length, inputs)
-    logits.set(logitsOf(shape, parameters, inputs, part.length), from)
+    ramps.take(values, part.length)
+    logits.set(logitsOf(shape, parameters, ramps, part.length), from)
   }
   return logits
 }
@@ -118,7 +119,7 @@ export async function fitPerceptron(
   const values = new Float32Array(batch * encoding.width)
   const part = {
     rows: 0,
-    inputs: new Float32Array(batch * encoding.units),
+    ramps: new RampLayer(encoding, shape.layers[0].units, batch),
     labels: new Float32Array(batch),
     weights: new Float32Array(batch),
   }
@@ -132,7 +133,7 @@ export async function fitPerceptron(
     for (let step = 0; step < steps; step++) {
       const rows = order.subarray(step * batch, (step + 1) * batch)
       train.matrix.gather(rows, values)
-      encode(encoding, values, rows.length, part.inputs)
+      part.ramps.take(values, rows.length)
       for (let i = 0; i < rows.length; i++) {
         part.labels[i] = train.labels[rows[i]]
         part.weights[i] = train.weights[rows[i]]

@@ -5,6 +5,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import { randomOf } from '../random.ts'
+import type { RampLayer } from './ramp-layer.ts'
 
 /** Kernel and bias of a layer within the parameters: `inputs` x `units` from `kernel` on, `units` from `bias` on. */
 type Layer = { inputs: number; units: number; kernel: number; bias: number }
@@ -37,55 +38,89 @@ export function initialise({ layers, size }: Shape, baseRate: number, seed: numb
   return parameters
 }
 
+/** Kernel and bias of each layer behind the first. */
 function tensorsOf({ layers }: Shape, parameters: Float32Array) {
-  return layers.map(({ inputs, units, kernel, bias }) => ({
+  return layers.slice(1).map(({ inputs, units, kernel, bias }) => ({
     kernel: tf.tensor2d(parameters.subarray(kernel, kernel + inputs * units), [inputs, units]),
     bias: tf.tensor1d(parameters.subarray(bias, bias + units)),
   }))
 }
 
-/** The logits of `rows` encoded inputs, whose number is a function of the shape. */
-export function logitsOf(shape: Shape, parameters: Float32Array, inputs: Float32Array, rows: number): Float32Array {
-  const width = shape.layers[0].inputs
-  let logits: Float32Array = new Float32Array(0)
+/** What the first layer gives, before its activation, for the `rows` vectors that it took. */
+function first({ layers: [{ kernel, bias, units }] }: Shape, parameters: Float32Array, ramps: RampLayer, rows: number): Float32Array {
+  const out = new Float32Array(rows * units)
+  ramps.forward(parameters.subarray(kernel, bias), parameters.subarray(bias, bias + units), rows, out)
+  return out
+}
+
+/** The logits of the `rows` vectors that `ramps` took. */
+export function logitsOf(shape: Shape, parameters: Float32Array, ramps: RampLayer, rows: number): Float32Array {
+  const out = first(shape, parameters, ramps, rows)
+  if (shape.layers.length === 1) return out
+  let logits: Float32Array = out
   tf.tidy(() => {
-    let x: tf.Tensor2D = tf.tensor2d(inputs.subarray(0, rows * width), [rows, width])
+    let x = tf.relu(tf.tensor2d(out, [rows, shape.layers[0].units])) as tf.Tensor2D
     const layers = tensorsOf(shape, parameters)
     layers.forEach(({ kernel, bias }, l) => {
-      const activation = l === layers.length - 1 ? 'linear' : 'relu'
-      x = tf.fused.matMul({ a: x, b: kernel, bias, activation }) as tf.Tensor2D
+      x = tf.fused.matMul({ a: x, b: kernel, bias, activation: l === layers.length - 1 ? 'linear' : 'relu' }) as tf.Tensor2D
     })
     logits = x.dataSync() as Float32Array
   })
   return logits
 }
 
-export type Batch = { rows: number; inputs: Float32Array; labels: Float32Array; weights: Float32Array }
+/** `ramps` took the `rows` vectors. */
+export type Batch = { rows: number; ramps: RampLayer; labels: Float32Array; weights: Float32Array }
 
 /**
  * Writes the gradient of the weighted mean log loss of a batch into `gradient`. Units of hidden layers are left out at random with
  * the probability `dropout`, the others made larger in turn.
  */
 export function gradientOf(
-  { layers: shape, size }: Shape,
+  shape: Shape,
   parameters: Float32Array,
-  { rows, inputs, labels, weights }: Batch,
+  { rows, ramps, labels, weights }: Batch,
   dropout: number,
   random: () => number,
   gradient: Float32Array,
 ): void {
+  const { layers } = shape
+  const out = first(shape, parameters, ramps, rows)
+  const errorOf = (logits: Float32Array) => {
+    const error = new Float32Array(rows)
+    for (let i = 0; i < rows; i++) error[i] = (weights[i] * (1 / (1 + Math.exp(-logits[i])) - labels[i])) / rows
+    return error
+  }
+  const back = layers.length === 1 ? errorOf(out) : backThrough(shape, parameters, out, rows, errorOf, dropout, random, gradient)
+  const [{ kernel, bias, units }] = layers
+  ramps.backward(back, rows, gradient.subarray(kernel, bias))
+  gradient.fill(0, bias, bias + units)
+  for (let i = 0; i < back.length; i++) gradient[bias + (i % units)] += back[i]
+}
+
+/** Writes the gradient of all layers behind the first, and returns that of what the first gave. */
+function backThrough(
+  shape: Shape,
+  parameters: Float32Array,
+  out: Float32Array,
+  rows: number,
+  errorOf: (logits: Float32Array) => Float32Array,
+  dropout: number,
+  random: () => number,
+  gradient: Float32Array,
+): Float32Array {
+  const sizes = shape.layers
+  let back = out
   tf.tidy(() => {
-    const width = shape[0].inputs
-    const layers = tensorsOf({ layers: shape, size }, parameters)
-    const seen: tf.Tensor2D[] = [tf.tensor2d(inputs.subarray(0, rows * width), [rows, width])]
+    const layers = tensorsOf(shape, parameters)
+    const seen: tf.Tensor2D[] = []
     const gates: tf.Tensor2D[] = []
-    for (let l = 0; l < layers.length - 1; l++) {
-      const y = tf.fused.matMul({ a: seen[l], b: layers[l].kernel, bias: layers[l].bias, activation: 'relu' }) as tf.Tensor2D
+    const pass = (y: tf.Tensor2D, units: number) => {
       const open = tf.cast(tf.greater(y, 0), 'float32') as tf.Tensor2D
       if (dropout > 0) {
-        const mask = new Float32Array(rows * shape[l].units)
+        const mask = new Float32Array(rows * units)
         for (let i = 0; i < mask.length; i++) mask[i] = random() < dropout ? 0 : 1 / (1 - dropout)
-        const kept = tf.tensor2d(mask, [rows, shape[l].units])
+        const kept = tf.tensor2d(mask, [rows, units])
         seen.push(tf.mul(y, kept))
         gates.push(tf.mul(open, kept))
       } else {
@@ -93,17 +128,22 @@ export function gradientOf(
         gates.push(open)
       }
     }
-    const { kernel, bias } = layers[layers.length - 1]
-    const logits = (tf.fused.matMul({ a: seen[layers.length - 1], b: kernel, bias }) as tf.Tensor2D).dataSync()
-    const errors = new Float32Array(rows)
-    for (let i = 0; i < rows; i++) errors[i] = (weights[i] * (1 / (1 + Math.exp(-logits[i])) - labels[i])) / rows
-    let error: tf.Tensor2D = tf.tensor2d(errors, [rows, 1])
-    for (let l = layers.length - 1; l >= 0; l--) {
-      gradient.set(tf.matMul(seen[l], error, true, false).dataSync() as Float32Array, shape[l].kernel)
-      gradient.set(tf.sum(error, 0).dataSync() as Float32Array, shape[l].bias)
-      if (l > 0) error = tf.mul(tf.matMul(error, layers[l].kernel, false, true), gates[l - 1])
+    pass(tf.relu(tf.tensor2d(out, [rows, sizes[0].units])), sizes[0].units)
+    for (let l = 0; l < layers.length - 1; l++) {
+      const { kernel, bias } = layers[l]
+      pass(tf.fused.matMul({ a: seen[l], b: kernel, bias, activation: 'relu' }) as tf.Tensor2D, sizes[l + 1].units)
     }
+    const { kernel, bias } = layers[layers.length - 1]
+    const logits = (tf.fused.matMul({ a: seen[layers.length - 1], b: kernel, bias }) as tf.Tensor2D).dataSync() as Float32Array
+    let error: tf.Tensor2D = tf.tensor2d(errorOf(logits), [rows, 1])
+    for (let l = layers.length - 1; l >= 0; l--) {
+      gradient.set(tf.matMul(seen[l], error, true, false).dataSync() as Float32Array, sizes[l + 1].kernel)
+      gradient.set(tf.sum(error, 0).dataSync() as Float32Array, sizes[l + 1].bias)
+      error = tf.mul(tf.matMul(error, layers[l].kernel, false, true), gates[l])
+    }
+    back = error.dataSync() as Float32Array
   })
+  return back
 }
 
 /** Adam with decoupled weight decay (Loshchilov and Hutter, 2019) over one array of parameters. */
