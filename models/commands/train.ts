@@ -84,7 +84,7 @@ export const addTrain = (program: Command): Command =>
       'after',
       `
 Examples:
-  npm run model -- train --out /tmp/mine --name mine --transactions 100000 --customers 2000 --days 60
+  npm run model -- train --out /tmp/mine --name mine --transactions 200000 --customers 3000 --days 75
   npm run model -- train --out /tmp/cards --file cards.csv.gz --map cards-map.json --profile models/columns/profiles/card-payments.json
   npm run model -- train --out /tmp/bank --name bank --tenant bank-one --from 2026-01-01`,
     )
