@@ -4,15 +4,19 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { modelFolder } from '../../models/artefact.ts'
 import { featureSetHash } from '../../models/fold/features.ts'
-import type { Comparison, ModelDetail, ModelList } from '../../services/console/models/api.ts'
+import type { Agreement, Comparison, ModelDetail, ModelList } from '../../services/console/models/api.ts'
 import { pack, unpack } from '../../services/console/models/tar.ts'
 import { createConsole } from '../../services/console/service.ts'
 import { addUser, type Role } from '../../services/console/users.ts'
+import { insertDecided, prepareForWriting } from '../../services/detector/record.ts'
+import { encodeChallengers } from '../../services/shared/challengers.ts'
 import { register } from '../../services/shared/models.ts'
 import { type Bank, bank } from '../helpers/bank.ts'
+import { decided } from '../helpers/decided.ts'
 import { caller, login } from '../helpers/desk.ts'
 import { shiftedModel } from '../helpers/models.ts'
 import { testTelemetry } from '../helpers/servers.ts'
+import { transaction } from '../helpers/transactions.ts'
 
 const password = 'a password of theirs'
 const parts = ['manifest.json', 'model.json', 'weights.bin']
@@ -142,6 +146,41 @@ test('a model is put in shadow, made canary by a second person for a share, and 
   expect((await ben('POST', `/${two}/withdraw`, why)).status).toBe(204)
   expect(await stateOf()).toEqual(['candidate', null])
   expect((await ben('POST', '/1/shadow', why)).body.code).toBe('champion_in_use')
+})
+
+test('a challenger is held against the champion on what both scored for a bank', async () => {
+  const { b, as, bring } = await desk()
+  const two = await bring(1, 'ana')
+  const ask = await as('ben', 'analyst')
+  const path = `/agreement?tenant=${b.name}&a=1&b=${two}`
+  expect((await ask('GET', path)).body.code).toBe('never_together')
+  const connection = await b.database.connect()
+  onTestFinished(() => connection.destroy())
+  await prepareForWriting(connection)
+  const now = Date.now()
+  const scores = [
+    [0.9, 0.8],
+    [0.5, 0.1],
+    [0.1, 0.2],
+  ]
+  const rows = scores.map(([one, other], i) =>
+    decided(transaction(b.name, { id: `t-${i}`, time: new Date(now - 1000 * (i + 1)).toISOString() }), i, {
+      score: one,
+      model: 1,
+      challengers: encodeChallengers([{ version: two, scores: [other] }], 0),
+    }),
+  )
+  await insertDecided(connection, rows, Buffer.from(featureSetHash, 'hex'))
+  await connection.query('COMMIT')
+  const { status, body } = await ask<Agreement>('GET', path)
+  expect([status, body.rows, body.atThresholds.both.rows, body.atThresholds.onlyA.rows, body.atThresholds.onlyB.rows]).toEqual([
+    200, 3, 1, 1, 0,
+  ])
+  expect(body.disagreements).toMatchObject([{ id: 't-1', a: 0.5, b: 0.1, label: 'unknown' }])
+  for (const wrong of ['&days=31', '&days=0', '&days=x', '&c=3']) expect((await ask('GET', path + wrong)).status).toBe(400)
+  expect((await ask('GET', `/agreement?tenant=no-bank&a=1&b=${two}`)).body.code).toBe('tenant_unknown')
+  const ofOneBank = await as('mia', 'manager', b.name)
+  expect((await ofOneBank('GET', path)).body.code).toBe('all_banks_only')
 })
 
 test('of two promotions at once one wins, and the other is told that the champion has changed', async () => {

@@ -1,9 +1,10 @@
 /** What the page of models and its service say to each other. Types only: the page imports this file too. */
 import type { Manifest } from '../../../models/artefact.ts'
 import type { Comparison } from '../../../models/comparison.ts'
+import type { Agreement, Counts } from '../../../models/evaluation/agreement.ts'
 import type { Change, State } from '../../shared/models.ts'
 
-export type { Change, Comparison, Manifest, State }
+export type { Agreement, Change, Comparison, Counts, Manifest, State }
 
 /** One version as the list shows it. */
 export type ModelRow = {

@@ -20,6 +20,7 @@ import {
 import { mustSeeModels, mustTendModels } from '../access.ts'
 import type { ModelDetail, ModelList } from '../models/api.ts'
 import { detailOf, registered, rowOf } from '../models/rows.ts'
+import { agreementRoutes } from './agreement.ts'
 import { modelFileRoutes } from './model-files.ts'
 
 const Version = Type.String({ pattern: '^[1-9]\\d{0,8}$', description: 'The number of a model' })
@@ -40,6 +41,7 @@ type Place = { Params: Type.Static<typeof Place> }
 export function modelRoutes(database: Database, backend: 'auto' | BackendName) {
   return async function routes(app: FastifyInstance): Promise<void> {
     await app.register(modelFileRoutes(database, backend))
+    await app.register(agreementRoutes(database))
 
     app.get('/api/models', async ({ user }): Promise<ModelList> => {
       mustSeeModels(user)

@@ -1,10 +1,13 @@
 /** The registry's interface as the page calls it. */
-import type { Comparison, ModelDetail, ModelList } from '../../../models/api.ts'
+import type { Agreement, Comparison, ModelDetail, ModelList } from '../../../models/api.ts'
 import { call } from '../client.ts'
 
 export const listModels = () => call<ModelList>('GET', '/api/models')
 export const readModel = (version: number) => call<ModelDetail>('GET', `/api/models/${version}`)
 export const compareModels = (a: number, b: number) => call<Comparison>('GET', `/api/models/compare?a=${a}&b=${b}`)
+
+export const readAgreement = ({ tenant, a, b }: { tenant: string; a: number; b: number }) =>
+  call<Agreement>('GET', `/api/models/agreement?${new URLSearchParams({ tenant, a: String(a), b: String(b) })}`)
 
 export const promoteModel = (version: number, body: { reason: string; insteadOf: number | null }) =>
   call<{ champion: number }>('POST', `/api/models/${version}/promote`, body)

@@ -5,6 +5,7 @@ import type { ModelDetail, ModelList } from '../../../models/api.ts'
 import { Ago } from '../ago.tsx'
 import { ProblemError } from '../client.ts'
 import { type Action, actionsOf } from './actions.ts'
+import { AgreementCard } from './agreement.tsx'
 import { readModel } from './calls.ts'
 import { Changes } from './changes.tsx'
 import { FiguresTable } from './figures-table.tsx'
@@ -35,11 +36,16 @@ export function VersionView({ version, other, list, me }: Props) {
     <article className="version-view">
       <Head model={found.data} champion={list.champion} me={me} />
       <FiguresTable model={found.data} other={beside} others={others} />
+      {list.champion !== null && hasScored(found.data) && <AgreementCard version={version} champion={list.champion} me={me} />}
       <Learned manifest={found.data.manifest} sha256={found.data.sha256} />
       <Changes history={found.data.history} />
     </article>
   )
 }
+
+/** Whether it has been a challenger, so that there may be transactions which it and the champion have both scored. */
+const hasScored = ({ state, history }: ModelDetail) =>
+  state !== 'champion' && history.some((change) => change.state === 'shadow' || change.state === 'canary')
 
 function Head({ model, champion, me }: { model: ModelDetail; champion: number | null; me: Me }) {
   const queryClient = useQueryClient()
