@@ -16,6 +16,7 @@ import { caseRoutes } from './routes/cases.ts'
 import { liveRoutes } from './routes/live.ts'
 import { modelRoutes } from './routes/models.ts'
 import { sessionRoutes } from './routes/session.ts'
+import { trainingRunRoutes } from './routes/training-runs.ts'
 import { cookieName, type Sessions } from './sessions.ts'
 import type { User } from './users.ts'
 
@@ -104,6 +105,7 @@ export async function createApp(deps: Dependencies): Promise<FastifyInstance> {
   await app.register(caseRoutes(database, live, deps.nudge))
   await app.register(liveRoutes(live, sessions))
   await app.register(modelRoutes(database, deps.backend))
+  await app.register(trainingRunRoutes(database))
 
   addHealthRoutes(app, telemetry, deps.health)
   return app

@@ -11,6 +11,7 @@ import { addUser, type Role } from '../../services/console/users.ts'
 import { insertDecided, prepareForWriting } from '../../services/detector/record.ts'
 import { encodeChallengers } from '../../services/shared/challengers.ts'
 import { register } from '../../services/shared/models.ts'
+import type { TrainingRun } from '../../services/shared/training-runs.ts'
 import { type Bank, bank } from '../helpers/bank.ts'
 import { decided } from '../helpers/decided.ts'
 import { caller, login } from '../helpers/desk.ts'
@@ -248,4 +249,26 @@ test('what is not a model, was tampered with, was made for other features or is 
   expect((await send(url, cookie, archiveOf(folder), 'application/octet-stream')).status).toBe(415)
   expect((await send(url, cookie, Buffer.from('{}'), 'application/json')).status).toBe(415)
   expect((await ana<ModelList>('GET', '')).body.models.map((m) => m.version)).toEqual([1])
+})
+
+test('training is asked for by who may change models, and once at a time for the same banks', async () => {
+  const { b, url, as } = await desk()
+  await as('sam', 'scientist')
+  await as('ada', 'analyst')
+  const [sam, ada] = [await login(url, 'sam', password), await login(url, 'ada', password)]
+  const ask = async (method: string, cookie: string, body?: unknown) => {
+    const response = await caller(url)(method, '/api/training-runs', { cookie, ...(body === undefined ? {} : { body }) })
+    return { status: response.status, body: (await response.json()) as { id: string; asked: boolean; code: string; runs: TrainingRun[] } }
+  }
+  expect((await ask('GET', sam)).body.runs).toEqual([])
+  expect((await ask('POST', ada, why)).body.code).toBe('role_too_low')
+  expect((await ask('POST', sam, { reason: ' ' })).status).toBe(400)
+  expect((await ask('POST', sam, { ...why, tenants: ['no-bank'] })).body.code).toBe('tenant_unknown')
+  const [first, second] = [await ask('POST', sam, why), await ask('POST', sam, why)]
+  expect([first.status, first.body.asked, second.status, second.body]).toEqual([202, true, 200, { id: first.body.id, asked: false }])
+  const { runs } = (await ask('GET', ada)).body
+  expect(runs).toMatchObject([{ id: first.body.id, by: 'sam', trigger: 'hand', reason: why.reason, tenants: [b.name], state: 'waiting' }])
+  const one = await caller(url)('GET', `/api/training-runs/${first.body.id}`, { cookie: ada })
+  expect(await one.json()).toEqual(runs[0])
+  expect((await caller(url)('GET', `/api/training-runs/${'0'.repeat(32)}`, { cookie: ada })).status).toBe(404)
 })

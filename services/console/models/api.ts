@@ -3,8 +3,9 @@ import type { Manifest } from '../../../models/artefact.ts'
 import type { Comparison } from '../../../models/comparison.ts'
 import type { Agreement, Counts } from '../../../models/evaluation/agreement.ts'
 import type { Change, State } from '../../shared/models.ts'
+import type { TrainingRun } from '../../shared/training-runs.ts'
 
-export type { Agreement, Change, Comparison, Counts, Manifest, State }
+export type { Agreement, Change, Comparison, Counts, Manifest, State, TrainingRun }
 
 /** One version as the list shows it. */
 export type ModelRow = {

@@ -1,5 +1,5 @@
 /** The registry's interface as the page calls it. */
-import type { Agreement, Comparison, ModelDetail, ModelList } from '../../../models/api.ts'
+import type { Agreement, Comparison, ModelDetail, ModelList, TrainingRun } from '../../../models/api.ts'
 import { call } from '../client.ts'
 
 export const listModels = () => call<ModelList>('GET', '/api/models')
@@ -17,6 +17,8 @@ export const canaryModel = (version: number, reason: string, share: number) =>
   call<void>('POST', `/api/models/${version}/canary`, { reason, share })
 export const withdrawModel = (version: number, reason: string) => call<void>('POST', `/api/models/${version}/withdraw`, { reason })
 export const retireModel = (version: number, reason: string) => call<void>('POST', `/api/models/${version}/retire`, { reason })
+export const listRuns = () => call<{ runs: TrainingRun[] }>('GET', '/api/training-runs')
+export const askForTraining = (reason: string) => call<{ id: string; asked: boolean }>('POST', '/api/training-runs', { reason })
 export const importModel = (archive: File, reason: string) =>
   call<{ version: number; state: string }>(
     'POST',

@@ -8,7 +8,8 @@ import { Help } from '../help.tsx'
 import { useKeys } from '../keys.ts'
 import { listModels } from './calls.ts'
 import { ImportModel } from './import-model.tsx'
-import { addressOf, readPlace } from './place.ts'
+import { addressOf, readPlace, runsAddress } from './place.ts'
+import { TrainingRuns } from './training-runs.tsx'
 import { VersionList } from './version-list.tsx'
 import { VersionView } from './version-view.tsx'
 import './models-desk.css'
@@ -23,7 +24,9 @@ const keys = [
 export function ModelsDesk({ me }: { me: Me }) {
   const [help, setHelp] = useState(false)
   const [importing, setImporting] = useState(false)
-  const place = readPlace(useHash())
+  const hash = useHash()
+  const place = readPlace(hash)
+  const runs = hash === runsAddress
   const list = useQuery({ queryKey: ['models'], queryFn: listModels, refetchInterval: 5000 })
   const models = list.data?.models ?? []
   const version = place.version ?? list.data?.champion ?? models[0]?.version
@@ -37,10 +40,18 @@ export function ModelsDesk({ me }: { me: Me }) {
   return (
     <div className="models-desk">
       <Header me={me} at="models" tenant={undefined} onHelp={() => setHelp(true)} />
-      <VersionList list={list} chosen={version} onImport={tendsModels(me) ? () => setImporting(true) : undefined} />
+      <VersionList
+        list={list}
+        chosen={runs ? undefined : version}
+        runs={runs}
+        onImport={tendsModels(me) ? () => setImporting(true) : undefined}
+      />
       <main className="models-main">
-        {list.data && version !== undefined && <VersionView key={version} version={version} other={place.other} list={list.data} me={me} />}
-        {list.data && version === undefined && (
+        {runs && <TrainingRuns me={me} />}
+        {list.data && !runs && version !== undefined && (
+          <VersionView key={version} version={version} other={place.other} list={list.data} me={me} />
+        )}
+        {list.data && !runs && version === undefined && (
           <div className="empty">
             <p>There is no model yet.</p>
             <p className="quiet">The first detector that starts brings the one that ships.</p>

@@ -6,4 +6,7 @@ export function readPlace(hash: string): Place {
   return { version: version ? Number(version) : undefined, other: other ? Number(other) : undefined }
 }
 
+/** Where the runs of training are shown. */
+export const runsAddress = '#/models/runs'
+
 export const addressOf = (version: number, other?: number): string => `#/models/${version}${other === undefined ? '' : `/${other}`}`

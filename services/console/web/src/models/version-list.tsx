@@ -2,14 +2,14 @@ import type { UseQueryResult } from '@tanstack/react-query'
 import type { ModelList, ModelRow } from '../../../models/api.ts'
 import { Ago } from '../ago.tsx'
 import { figure } from './figure-names.ts'
-import { addressOf } from './place.ts'
+import { addressOf, runsAddress } from './place.ts'
 import { StateMark } from './state-mark.tsx'
 import './version-list.css'
 
-type Props = { list: UseQueryResult<ModelList>; chosen: number | undefined; onImport: (() => void) | undefined }
+type Props = { list: UseQueryResult<ModelList>; chosen: number | undefined; runs: boolean; onImport: (() => void) | undefined }
 
 /** All versions, the newest first, each with how good it was and who brought it. */
-export function VersionList({ list, chosen, onImport }: Props) {
+export function VersionList({ list, chosen, runs, onImport }: Props) {
   const models = list.data?.models ?? []
   return (
     <nav className="pane version-pane" aria-label="Versions">
@@ -39,6 +39,9 @@ export function VersionList({ list, chosen, onImport }: Props) {
           </li>
         ))}
       </ol>
+      <a className="runs-link" href={runsAddress} aria-current={runs ? 'page' : undefined}>
+        Training runs
+      </a>
     </nav>
   )
 }
