@@ -35,7 +35,12 @@ export type TimelineEntry = {
 }
 
 /** In what a reason's value is told. Money is in minor units of `baseCurrency`. */
-export type Measure = { unit: string; meaning: string }
+export type Measure = {
+  unit: string
+  meaning: string
+  /** What it is counted up to. */
+  most?: number
+}
 
 export type CaseDetail = Case & {
   timeline: TimelineEntry[]

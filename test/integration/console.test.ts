@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { takeAlert } from '../../services/casework/take-alert.ts'
+import type { CaseDetail } from '../../services/console/api.ts'
 import { createConsole } from '../../services/console/service.ts'
 import { addUser, ensureFirstUser, setPassword } from '../../services/console/users.ts'
 import { type Label, tenantTopic } from '../../services/shared/events.ts'
@@ -77,6 +78,17 @@ test("an analyst of one bank neither sees nor touches another bank's cases", asy
   expect((await call('GET', path, { cookie })).status).toBe(404)
   expect((await call('POST', `${path}/claim`, { cookie, body: {} })).status).toBe(404)
   expect((await call('GET', `/api/cases?tenant=${other.tenant}`, { cookie })).status).toBe(404)
+})
+
+test('a case tells its reasons with their values, and in what those are', async () => {
+  const { b, call, login } = await desk(await bank({ baseCurrency: 'CHF' }))
+  await addUser(b.database, { name: 'ada', role: 'analyst', tenant: b.name, password })
+  const reasons = [{ code: 'many_in_an_hour', text: '6 payments within an hour', value: 6, usual: 0.4, share: 0.7 }]
+  const { caseId } = await takeAlert(b.database, alert(b.name, 'anna', 'a-1', { reasons }), null)
+  const answer = await call('GET', `/api/cases/${b.name}/${caseId}`, { cookie: await login('ada') })
+  const found = (await answer.json()) as CaseDetail
+  expect(found.alerts[0].reasons).toEqual(reasons)
+  expect([found.measures, found.baseCurrency]).toEqual([{ many_in_an_hour: { unit: 'payments', meaning: 'Payments in 1 hour' } }, 'CHF'])
 })
 
 test('two who claim at once: one has it, the other is told who, and only a lead takes it from them', async () => {

@@ -25,7 +25,8 @@ export type ModelRow = {
   data: Record<string, unknown>
 }
 
-export type ModelList = { champion: number | null; models: ModelRow[] }
+/** `before` was champion before the champion: where rolling back goes to. */
+export type ModelList = { champion: number | null; before: number | null; models: ModelRow[] }
 
 export type ModelDetail = Omit<ModelRow, 'figures' | 'data'> & {
   sha256: string

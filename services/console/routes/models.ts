@@ -47,7 +47,8 @@ export function modelRoutes(database: Database, backend: 'auto' | BackendName) {
       mustSeeModels(user)
       const [versions, history] = [await readVersions(database), await readHistory(database)]
       const champion = versions.find(({ state }) => state === 'champion')?.version ?? null
-      return { champion, models: versions.map((version) => rowOf(version, history)) }
+      const before = history.find((change) => change.state === 'champion' && change.version !== champion)?.version ?? null
+      return { champion, before, models: versions.map((version) => rowOf(version, history)) }
     })
 
     app.get<{ Querystring: Type.Static<typeof Two> }>(

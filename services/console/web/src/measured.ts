@@ -1,3 +1,4 @@
+import type { Measure } from '../../api.ts'
 import { money, span } from './format.ts'
 
 const decimal = new Intl.NumberFormat('en-GB', { maximumSignificantDigits: 3, useGrouping: true })
@@ -15,13 +16,14 @@ const flag = (value: number) => (value <= 0 ? 'no' : value >= 1 ? 'yes' : `in ${
 const minute = 60
 
 /** A feature's value in its unit, as people say it. Money is in minor units of `currency`. */
-export function measured(value: number, unit: string, currency: string): string {
+export function measured(value: number, { unit, most }: Measure, currency: string): string {
   if (unit === '0 or 1') return flag(value)
   if (unit === 'ratio') return `${decimal.format(value)}×`
   if (unit === 'minor units') return money(Math.round(value), currency)
   if (unit === 'share') return `${decimal.format(value * 100)} %`
   if (unit === 'seconds') return value < minute ? `${Math.round(value)} s` : span(value * 1000)
-  if (unit === 'days') return value < 1 ? 'under a day' : span(value * 86_400_000)
+  if (unit === 'days')
+    return value < 1 ? 'under a day' : `${span(value * 86_400_000)}${most !== undefined && value >= most ? ' or more' : ''}`
   if (unit in things) {
     const [one, several] = things[unit]
     return `${value > 0 && value < 0.05 ? '<0.1' : decimal.format(Math.round(value * 10) / 10)} ${value === 1 ? one : several}`

@@ -67,8 +67,8 @@ function Values({ reason: { value, usual }, measure, currency }: ValuesProps) {
   if (!measure || value === undefined) return <span />
   return (
     <span className="against" title={measure.meaning}>
-      <strong>{measured(value, measure.unit, currency)}</strong>
-      {usual !== undefined && <span className="quiet"> usually {measured(usual, measure.unit, currency)}</span>}
+      <strong>{measured(value, measure, currency)}</strong>
+      {usual !== undefined && <span className="quiet"> usually {measured(usual, measure, currency)}</span>}
     </span>
   )
 }

@@ -1,7 +1,7 @@
 /** What can be done with a version, and why not. */
 import { tendsModels } from '../../../access.ts'
 import type { Me } from '../../../api.ts'
-import type { ModelDetail } from '../../../models/api.ts'
+import type { ModelDetail, ModelList } from '../../../models/api.ts'
 import { canaryModel, promoteModel, retireModel, rollBack, shadowModel, withdrawModel } from './calls.ts'
 
 export type Action = {
@@ -19,8 +19,12 @@ export type Action = {
 
 const lookOnly = 'You may look: a scientist, a manager or an admin changes models.'
 
-/** Of a version, the most likely one first. `champion` is the one that is shown as deciding now. */
-export function actionsOf({ version, state, by }: ModelDetail, champion: number | null, me: Me): Action[] {
+/** Of a version, the most likely one first. `champion` is the one that is shown as deciding now, `before` what it would be rolled back to. */
+export function actionsOf(
+  { version, state, by }: ModelDetail,
+  { champion, before }: Pick<ModelList, 'champion' | 'before'>,
+  me: Me,
+): Action[] {
   const role = tendsModels(me) ? undefined : lookOnly
   const second = by === me.name ? `You brought model ${version}: somebody else must let it decide.` : undefined
   if (state === 'champion')
@@ -28,9 +32,9 @@ export function actionsOf({ version, state, by }: ModelDetail, champion: number 
       {
         name: 'Roll back',
         title: `Roll model ${version} back`,
-        meaning: 'The champion before decides again, from the next batch on. This one is retired; what it decided stays.',
+        meaning: `Model ${before} decides again, from the next batch on. This one is retired; what it decided stays.`,
         tone: 'plain',
-        hindrance: role,
+        hindrance: role ?? (before === null ? 'No other model was champion before: there is nothing to roll back to.' : undefined),
         act: (reason) => rollBack({ reason, insteadOf: version }),
       },
     ]

@@ -17,31 +17,31 @@ export const figureNames: Record<FigureName, Told> = {
     name: 'AUC',
     meaning: 'Chance that a fraud has a higher score than a genuine transaction',
     worse: (value) => 1 - value,
-    scale: 0.05,
+    scale: 0.02,
   },
   ap: {
     name: 'Average precision',
     meaning: 'Precision over all shares of the frauds found; chance is the base rate',
     worse: (value) => 1 - value,
-    scale: 0.2,
+    scale: 0.1,
   },
   recallAtBudget: {
     name: 'Recall at 1 alert in 200',
     meaning: 'Share of the frauds found by looking at the highest 0.5 % of the scores',
     worse: (value) => 1 - value,
-    scale: 0.2,
+    scale: 0.1,
   },
   ece: {
     name: 'Calibration error',
     meaning: 'How far scores are from the shares of frauds at them, on average; 0 is best',
     worse: (value) => value,
-    scale: 0.005,
+    scale: 0.002,
   },
   meanOverBase: {
     name: 'Mean score over base rate',
     meaning: 'How much fraud it expects over how much there was; 1 is best',
     worse: (value) => Math.abs(1 - value),
-    scale: 0.5,
+    scale: 0.2,
   },
 }
 

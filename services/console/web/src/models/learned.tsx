@@ -59,16 +59,16 @@ export function Learned({ manifest, sha256 }: Props) {
           <Fact name="network" value={`${features.length} features, hidden layers of ${hidden.join(' and ') || 'none'}`} />
           <Fact name="trained" value={`${date(createdAt)}${by ? ` by ${by}` : ''}, seed ${seed}, ${backend} backend`} />
           <Fact name="without effect" value={(data.constant as string[]).join(', ') || 'none'} />
-          <Fact name="sha256" value={sha256} />
+          <Fact name="sha256" value={sha256} code />
         </dl>
       </div>
     </section>
   )
 }
 
-const Fact = ({ name, value }: { name: string; value: string }) => (
+const Fact = ({ name, value, code = false }: { name: string; value: string; code?: boolean }) => (
   <div>
     <dt>{name}</dt>
-    <dd title={value}>{value}</dd>
+    <dd className={code ? 'code' : undefined}>{value}</dd>
   </div>
 )

@@ -34,7 +34,7 @@ export function VersionView({ version, other, list, me }: Props) {
   const beside = others.find((m) => m.version === (other ?? list.champion)) ?? others[0]
   return (
     <article className="version-view">
-      <Head model={found.data} champion={list.champion} me={me} />
+      <Head model={found.data} list={list} me={me} />
       <FiguresTable model={found.data} other={beside} others={others} />
       {list.champion !== null && hasScored(found.data) && <AgreementCard version={version} champion={list.champion} me={me} />}
       <Learned manifest={found.data.manifest} sha256={found.data.sha256} />
@@ -47,7 +47,7 @@ export function VersionView({ version, other, list, me }: Props) {
 const hasScored = ({ state, history }: ModelDetail) =>
   state !== 'champion' && history.some((change) => change.state === 'shadow' || change.state === 'canary')
 
-function Head({ model, champion, me }: { model: ModelDetail; champion: number | null; me: Me }) {
+function Head({ model, list, me }: { model: ModelDetail; list: ModelList; me: Me }) {
   const queryClient = useQueryClient()
   const [asked, setAsked] = useState<Action>()
   const [share, setShare] = useState(5)
@@ -56,7 +56,7 @@ function Head({ model, champion, me }: { model: ModelDetail; champion: number | 
     onSuccess: () => setAsked(undefined),
     onSettled: () => queryClient.invalidateQueries({ queryKey: ['models'] }),
   })
-  const actions = actionsOf(model, champion, me)
+  const actions = actionsOf(model, list, me)
   const hindrances = [...new Set(actions.flatMap((action) => action.hindrance ?? []))]
   return (
     <header className="version-head">
