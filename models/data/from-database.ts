@@ -137,7 +137,7 @@ async function readLabels(
  * What rows count for. All genuine ones are there already, looked at or not, so they count once. A fraud that only an analyst saw, and
  * only because it had been drawn, stands for those that were not drawn; one that others reported too would have been known anyway.
  */
-function weigh(drawn: Float32Array, { rows, sources: said, values }: LabelLog, labels: Uint8Array) {
+export function weigh(drawn: Float32Array, { rows, sources: said, values }: LabelLog, labels: Uint8Array) {
   const reported = new Uint8Array(drawn.length)
   for (let i = 0; i < rows.length; i++) if (values[i] === fraud && said[i] !== analyst) reported[rows[i]] = 1
   const found = { drawn: 0, weighted: 0, weight: 0, capped: 0 }

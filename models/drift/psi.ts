@@ -2,12 +2,13 @@
  * How far later rows have moved from those that a model was trained on: the population stability index of each feature and of the score.
  * It wants whole weeks, since days differ from one another.
  */
-import type { Matrix } from '../data/matrix.ts'
-import { fewestRows, longestWarmUp, type ModelBins, movesByItself, warmUpOf } from './bins.ts'
-import { type Bins, countIn, placeOf, psiOf } from './column.ts'
+import { fewestRows, longestWarmUp, movesByItself, warmUpOf } from './bins.ts'
+import { psiOf } from './column.ts'
+import type { Counted, Counts } from './counts.ts'
+import { type Missing, missingOf } from './missing.ts'
 
 /** From 0.1 on something moves, from 0.25 on it has drifted, which is an alarm. */
-const thresholds = { moving: 0.1, drifting: 0.25 } as const
+export const thresholds = { moving: 0.1, drifting: 0.25 } as const
 
 export type Verdict = 'stable' | 'moving' | 'drifting' | 'warming up'
 
@@ -15,8 +16,8 @@ export type ColumnDrift = {
   name: string
   /** Absent while it is warming up. */
   psi?: number
-  /** Shares of rows without a number: when the model was trained, and now. */
-  missing?: { before: number; now: number }
+  /** Shares of rows that have nothing of it: when the model was trained, and now. */
+  missing?: Missing
   verdict: Verdict
 }
 
@@ -38,64 +39,30 @@ function verdictOf(name: string, psi: number): Verdict {
 
 const rounded = (value: number) => Math.round(value * 1e6) / 1e6
 
-function compared(name: string, bins: Bins, counts: readonly number[]): ColumnDrift {
-  const psi = psiOf(bins, counts)
-  const rows = counts.reduce((sum, n) => sum + n, 0)
-  return {
-    name,
-    psi: rounded(psi),
-    missing: { before: bins.missing, now: rounded((counts.at(-1) ?? 0) / Math.max(1, rows)) },
-    verdict: verdictOf(name, psi),
-  }
-}
+const indexOf = ({ bins, counts }: Counted): number => rounded(psiOf(bins, counts))
 
-/** Counts of each column that has bins, a block of rows at a time. */
-function countColumns({ matrix, rows }: Pick<Seen, 'matrix' | 'rows'>, columns: { f: number; bins: Bins }[]): number[][] {
-  const { width } = matrix
-  const counts = columns.map(({ bins }) => countIn(bins, []))
-  const block = 4096
-  const values = new Float32Array(Math.min(block, rows.length) * width)
-  for (let from = 0; from < rows.length; from += block) {
-    const some = rows.subarray(from, from + block)
-    matrix.gather(some, values)
-    for (const [c, { f, bins }] of columns.entries()) {
-      for (let i = 0; i < some.length; i++) counts[c][placeOf(bins, values[i * width + f])]++
-    }
-  }
-  return counts
-}
-
-export type Seen = {
-  matrix: Matrix
-  features: readonly string[]
-  rows: Uint32Array
-  /** Of the rows, where they are known. */
-  scores?: Float32Array
-  /** Milliseconds between the beginning of the feed and the first of the rows. */
-  age: number
+function compared(column: Counted, others: readonly Counted[]): ColumnDrift {
+  const psi = indexOf(column)
+  return { name: column.name, psi, missing: missingOf(column, others), verdict: verdictOf(column.name, psi) }
 }
 
 const rank: Verdict[] = ['stable', 'warming up', 'moving', 'drifting']
 const worst = (columns: ColumnDrift[]): Verdict => rank[Math.max(0, ...columns.map((c) => rank.indexOf(c.verdict)))]
 
-/** Compares. A feature that does not see all it looks at, then or now, is warming up and gives no alarm; the score needs all of them. */
-export function driftOf(bins: ModelBins | undefined, seen: Seen): DriftReport {
-  const { features, rows, scores, age } = seen
-  if (!bins) return { verdict: 'no bins', rows: rows.length, reason: 'The model has no bins to compare with; train it again to have them' }
-  if (rows.length < fewestRows)
-    return { verdict: 'too few rows', rows: rows.length, reason: `${rows.length} transactions; at least ${fewestRows} are needed` }
-  const ready = features.flatMap((name, f) => {
-    const own = Object.hasOwn(bins.features, name) ? bins.features[name] : undefined
-    return own && age >= warmUpOf(name) ? [{ name, f, bins: own }] : []
-  })
-  const counts = countColumns(seen, ready)
-  const known = new Map(ready.map(({ name, bins: own }, c) => [name, compared(name, own, counts[c])]))
-  const columns = features
+/**
+ * Compares rows that were counted, the first of them `age` milliseconds after the feed began. A feature that does not see all it looks at, then
+ * or now, is warming up and gives no alarm; the score needs all of them.
+ */
+export function driftOf({ bins, names, rows, features, score: counted, scores }: Counts, age: number): DriftReport {
+  if (!bins) return { verdict: 'no bins', rows, reason: 'The model has no bins to compare with; train it again to have them' }
+  if (rows < fewestRows) return { verdict: 'too few rows', rows, reason: `${rows} transactions; at least ${fewestRows} are needed` }
+  const known = new Map(features.filter(({ name }) => age >= warmUpOf(name)).map((column) => [column.name, compared(column, features)]))
+  const columns = names
     .map((name): ColumnDrift => known.get(name) ?? { name, verdict: 'warming up' })
     .sort((a, b) => (b.psi ?? -1) - (a.psi ?? -1))
   const score: ColumnDrift[] =
-    scores === undefined || bins.score === undefined
+    counted === undefined || scores.rows === 0
       ? []
-      : [age >= longestWarmUp ? compared('score', bins.score, countIn(bins.score, scores)) : { name: 'score', verdict: 'warming up' }]
-  return { verdict: worst([...columns, ...score]), rows: rows.length, features: columns, ...(score[0] && { score: score[0] }) }
+      : [age >= longestWarmUp ? compared(counted, features) : { name: 'score', verdict: 'warming up' }]
+  return { verdict: worst([...columns, ...score]), rows, features: columns, ...(score[0] && { score: score[0] }) }
 }

@@ -1,6 +1,7 @@
-/** Plots of a judgement as SVG. Vega is loaded when it is needed: it takes a while, and most commands do without. */
+/** Plots of a judgement as SVG. */
 import type { TopLevelSpec } from 'vega-lite'
 import type { Judgement } from './judge.ts'
+import { svgOf } from './svg.ts'
 
 const [width, height] = [380, 260]
 const colour = '#1f5fa8'
@@ -100,13 +101,5 @@ const segments = ({ parts }: Judgement): TopLevelSpec => ({
 })
 
 /** One SVG each. */
-export async function plotsOf(judgement: Judgement): Promise<string[]> {
-  const [{ View, parse }, { compile }] = await Promise.all([import('vega'), import('vega-lite')])
-  const drawn = [precisionRecall, reliability, byBudget, segments].map(async (plot) => {
-    const view = new View(parse(compile(plot(judgement)).spec), { renderer: 'none' })
-    const svg = await view.toSVG()
-    view.finalize()
-    return svg
-  })
-  return Promise.all(drawn)
-}
+export const plotsOf = (judgement: Judgement): Promise<string[]> =>
+  Promise.all([precisionRecall, reliability, byBudget, segments].map((plot) => svgOf(plot(judgement))))

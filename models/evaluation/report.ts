@@ -1,6 +1,7 @@
 /** What is told of a judgement: tables, and a page that needs nothing but itself. */
 import type { Difference, Interval } from './bootstrap.ts'
 import type { Judgement, MetricName } from './judge.ts'
+import { htmlPage, htmlPlots, htmlTable } from './page.ts'
 import { plotsOf } from './plots.ts'
 
 /** What a report is made of. */
@@ -50,34 +51,22 @@ export const budgetRows = ({ atBudget: { alerts, precision, recall, caught, save
   [String(Math.round(alerts)), number(precision), number(recall), caught.toFixed(0), saved.toFixed(0)],
 ]
 
-const escaped = (text: string) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)
-
-function htmlTable([head, ...rows]: string[][]): string {
-  const line = (cells: string[], tag: 'th' | 'td') => `<tr>${cells.map((cell) => `<${tag}>${escaped(cell)}</${tag}>`).join('')}</tr>`
-  return `<table><thead>${line(head, 'th')}</thead><tbody>${rows.map((row) => line(row, 'td')).join('\n')}</tbody></table>`
-}
-
-const style = `body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#1c2430;background:#fff}
-table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:1rem 0}th,td{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #d5dae1}
-h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}figure{display:inline-block;margin:0 1.5rem 1.5rem 0}svg{max-width:100%;height:auto}`
-
 /** A page of HTML. */
 export async function reportOf(of: Reported): Promise<string> {
   const { model, rows, frauds, baseRate, data } = of
   const facts = Object.entries(data).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)])
-  const plots = await plotsOf(of)
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escaped(model.name)}: evaluation</title>
-<style>${style}</style></head><body>
-<h1>How good ${escaped(model.name)} is</h1>
-<p>${rows} transactions with ${frauds} frauds (base rate ${baseRate.toPrecision(3)}). In brackets: 95 % intervals, found by drawing whole cards anew.</p>
-${htmlTable(figureRows(of))}
-${plots.map((svg) => `<figure>${svg}</figure>`).join('\n')}
-${htmlTable(budgetRows(of))}
-<h2>Segments</h2>
-${htmlTable(partRows(of))}
-<h2>Data</h2>
-${htmlTable([['what', 'is'], ...facts])}
-</body></html>
-`
+  return htmlPage({
+    title: `${model.name}: evaluation`,
+    heading: `How good ${model.name} is`,
+    lead: `${rows} transactions with ${frauds} frauds (base rate ${baseRate.toPrecision(3)}). In brackets: 95 % intervals, found by drawing whole cards anew.`,
+    body: [
+      htmlTable(figureRows(of)),
+      htmlPlots(await plotsOf(of)),
+      htmlTable(budgetRows(of)),
+      '<h2>Segments</h2>',
+      htmlTable(partRows(of)),
+      '<h2>Data</h2>',
+      htmlTable([['what', 'is'], ...facts]),
+    ].join('\n'),
+  })
 }

@@ -2,14 +2,20 @@ import { describe, expect, it } from 'vitest'
 import { type SimulatedEvent, simulate } from '../../infra/simulator/simulate.ts'
 import { foldStream } from '../../models/data/from-simulator.ts'
 import { MatrixWriter } from '../../models/data/matrix.ts'
-import { binsOf, warmUpOf } from '../../models/drift/bins.ts'
+import { binsOf, type ModelBins, warmUpOf } from '../../models/drift/bins.ts'
 import { type Bins, binOf, binsOfColumn, countIn, psiOf } from '../../models/drift/column.ts'
-import { type ColumnDrift, driftOf } from '../../models/drift/psi.ts'
+import { Counts, countRows, type SomeRows } from '../../models/drift/counts.ts'
+import { type ColumnDrift, driftOf as driftOfCounts } from '../../models/drift/psi.ts'
 import { features as definitions } from '../../models/fold/features.ts'
 import type { Transaction } from '../../services/shared/events.ts'
 
 const day = 86_400_000
 const uniform = (n: number, scale = 1) => Float32Array.from({ length: n }, (_, i) => ((i * 7919) % n) * (scale / n))
+const driftOf = (bins: ModelBins | undefined, { features, age, ...some }: SomeRows & { features: readonly string[]; age: number }) => {
+  const counts = new Counts(bins, features)
+  countRows(some, () => counts)
+  return driftOfCounts(counts, age)
+}
 const sumOf = ({ shares, missing }: Bins) => shares.reduce((sum, share) => sum + share, missing)
 
 describe('bins of a column', () => {

@@ -1,0 +1,155 @@
+/** Plots of a drift as SVG. */
+import type { TopLevelSpec } from 'vega-lite'
+import { svgOf } from '../evaluation/svg.ts'
+import { thresholds } from './psi.ts'
+import type { Watched } from './watched.ts'
+
+const [width, height] = [380, 260]
+const colours = { stable: '#1f5fa8', moving: '#c98a00', drifting: '#b3261e' }
+/** As many features as a bar each has room for. */
+const mostBars = 20
+
+/** Dashes at the indices from which something moves, and has drifted. */
+const limits = (channel: 'x' | 'y') => ({
+  data: { values: [{ index: thresholds.moving }, { index: thresholds.drifting }] },
+  mark: { type: 'rule' as const, strokeDash: [4, 4], color: '#888' },
+  encoding: { [channel]: { field: 'index', type: 'quantitative' as const } },
+})
+
+function farthest({ drift }: Watched): TopLevelSpec | undefined {
+  if (!('features' in drift)) return undefined
+  const columns = [...(drift.score ? [drift.score] : []), ...drift.features.slice(0, mostBars)].filter(({ psi }) => psi !== undefined)
+  return {
+    title: 'Stability index: dashes where something moves, and has drifted',
+    width,
+    height: { step: 16 },
+    layer: [
+      {
+        data: { values: columns },
+        mark: 'bar',
+        encoding: {
+          y: { field: 'name', type: 'nominal', sort: null, title: null, axis: { labelLimit: 220 } },
+          x: { field: 'psi', type: 'quantitative', title: 'index', scale: { type: 'symlog', constant: 0.05 } },
+          color: {
+            field: 'verdict',
+            type: 'nominal',
+            scale: { domain: Object.keys(colours), range: Object.values(colours) },
+            legend: { title: null, orient: 'bottom' },
+          },
+        },
+      },
+      limits('x'),
+    ],
+  }
+}
+
+function scores({ scoreBins }: Watched): TopLevelSpec | undefined {
+  if (!scoreBins) return undefined
+  const label = (i: number) => {
+    const { special, edges } = scoreBins
+    const at = special === undefined ? i : i - 1
+    if (at < 0) return String(special)
+    return at < edges.length
+      ? `to ${edges[at].toPrecision(2)}`
+      : edges.length > 0
+        ? `over ${edges[edges.length - 1].toPrecision(2)}`
+        : 'others'
+  }
+  return {
+    title: 'Scores: when the model was trained, and now',
+    width,
+    height,
+    data: {
+      values: scoreBins.before.flatMap((before, i) => [
+        { bin: label(i), when: 'trained', share: before },
+        { bin: label(i), when: 'now', share: scoreBins.now[i] },
+      ]),
+    },
+    mark: 'bar',
+    encoding: {
+      x: { field: 'bin', type: 'nominal', sort: null, title: 'score', axis: { labelAngle: -45 } },
+      xOffset: { field: 'when', sort: null },
+      y: { field: 'share', type: 'quantitative', axis: { format: '%' }, title: 'share of transactions' },
+      color: {
+        field: 'when',
+        type: 'nominal',
+        sort: null,
+        scale: { domain: ['trained', 'now'], range: ['#9aa5b4', colours.stable] },
+        legend: { title: null, orient: 'bottom' },
+      },
+    },
+  }
+}
+
+function byDay({ days }: Watched): TopLevelSpec | undefined {
+  const values = days.flatMap(({ day, psi }) => Object.entries(psi ?? {}).map(([name, index]) => ({ day, name, index })))
+  if (new Set(values.map(({ day }) => day)).size < 2) return undefined
+  return {
+    title: 'Stability index of single days, which differ by themselves',
+    width,
+    height,
+    layer: [
+      {
+        data: { values },
+        mark: { type: 'line', point: true },
+        encoding: {
+          x: { field: 'day', type: 'temporal', title: null },
+          y: { field: 'index', type: 'quantitative', title: 'index', scale: { type: 'symlog', constant: 0.05 } },
+          color: { field: 'name', type: 'nominal', sort: null, legend: { title: null, orient: 'bottom', columns: 2, labelLimit: 220 } },
+        },
+      },
+      limits('y'),
+    ],
+  }
+}
+
+const meanScores = ({ days }: Watched): TopLevelSpec => ({
+  title: 'Mean score, and transactions looked at, by day',
+  width,
+  height,
+  data: { values: days },
+  encoding: { x: { field: 'day', type: 'temporal', title: null } },
+  layer: [
+    {
+      mark: { type: 'bar', color: '#dde3ea' },
+      encoding: { y: { field: 'rows', type: 'quantitative', title: 'transactions' } },
+    },
+    {
+      mark: { type: 'line', point: true, color: colours.stable },
+      encoding: { y: { field: 'meanScore', type: 'quantitative', title: 'mean score' } },
+    },
+  ],
+  resolve: { scale: { y: 'independent' } },
+})
+
+function calibrated({ calibration }: Watched): TopLevelSpec | undefined {
+  if (!calibration) return undefined
+  const stretched = { type: 'symlog' as const, constant: 0.0005, domain: [0, 1] }
+  const ticks = { values: [0, 0.001, 0.01, 0.1, 0.5, 1], format: '~g' }
+  return {
+    title: 'Calibration: bins of equal weight, on the dashes if scores kept what they promised',
+    width,
+    height,
+    layer: [
+      {
+        data: { values: [0, 1].map((x) => ({ meanScore: x, fraudShare: x })) },
+        mark: { type: 'line', strokeDash: [4, 4], color: '#888' },
+        encoding: {
+          x: { field: 'meanScore', type: 'quantitative', scale: stretched, axis: ticks, title: 'mean score' },
+          y: { field: 'fraudShare', type: 'quantitative', scale: stretched, axis: ticks, title: 'share of frauds' },
+        },
+      },
+      {
+        data: { values: calibration.bins },
+        mark: { type: 'point', filled: true, color: colours.stable, size: 45 },
+        encoding: { x: { field: 'meanScore', type: 'quantitative' }, y: { field: 'fraudShare', type: 'quantitative' } },
+      },
+    ],
+  }
+}
+
+/** One SVG each, of what there is to be drawn. */
+export function driftPlots(of: Watched): Promise<string[]> {
+  const plots = [farthest, scores, byDay, meanScores, calibrated].map((plot) => plot(of))
+  return Promise.all(plots.flatMap((plot) => (plot ? [svgOf(plot)] : [])))
+}
