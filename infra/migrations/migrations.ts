@@ -169,6 +169,12 @@ const steps: Omit<Migration, 'id'>[] = [
     name: 'index of labels by arrival',
     sql: 'CREATE INDEX IF NOT EXISTS by_arrival ON labels (tenant, received)',
   },
+  table(
+    'drift',
+    `tenant ${text(32)} NOT NULL, window_to BIGINT NOT NULL, model INT NOT NULL, window_from BIGINT NOT NULL, verdict ${text(16)} NOT NULL,
+     alarm ${text(4096)} NOT NULL, watched MEDIUMTEXT CHARACTER SET utf8mb4 NOT NULL, computed BIGINT NOT NULL,
+     PRIMARY KEY (tenant, window_to, model) ${clustered}`,
+  ),
 ]
 
 /** All migrations in order. A step that has been released is never changed; a change is a new step. */

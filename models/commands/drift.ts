@@ -4,13 +4,14 @@ import { basename } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import { print, withDatabase } from '../../infra/local.ts'
 import { table } from '../../infra/table.ts'
+import { type DriftWindow, readDrift } from '../../services/shared/drift.ts'
 import { AssayError } from '../../services/shared/errors.ts'
 import { registeredModel } from '../../services/shared/models.ts'
 import { readTenants } from '../../services/shared/settings.ts'
 import { comparedModel, driftOfBank } from '../drift/bank.ts'
 import { driftOfData } from '../drift/data.ts'
 import { calibrationWords, driftPage, driftRows, driftWords } from '../drift/report.ts'
-import type { Watched } from '../drift/watched.ts'
+import { columnsOf, followedOf, type Watched } from '../drift/watched.ts'
 import { loadScorer } from '../scorer.ts'
 import { datasetFrom, type SourceOptions, withSource } from './source.ts'
 
@@ -20,10 +21,24 @@ type Options = SourceOptions & { model?: string; out?: string; json?: boolean; f
 const say = (line: string) => process.stderr.write(`${line}\n`)
 /** Features that are printed; the page and the JSON have all. */
 const printed = 12
+/** Windows that are drawn, one for each day. */
+const mostKept = 90
 /** What the command ends with where it was asked to fail: 1 is for errors. */
 const drifted = 2
 
 const versionIn = (text: string | undefined): number | undefined => (text && /^\d+$/.test(text) ? Number(text) : undefined)
+
+/** Of the windows that were compared with this model, the oldest first. */
+const keptOf = (windows: readonly DriftWindow[], version: number, names: readonly string[]): NonNullable<Watched['kept']> =>
+  windows
+    .filter(({ model }) => model === version)
+    .map(({ watched: { to, drift } }) => ({
+      to,
+      psi: Object.fromEntries(
+        columnsOf(drift).flatMap(({ name, psi }) => (psi !== undefined && names.includes(name) ? [[name, psi] as const] : [])),
+      ),
+    }))
+    .reverse()
 
 async function ofBank(name: string, { model: text, at, from, to }: Options): Promise<Watched> {
   const version = versionIn(text)
@@ -37,7 +52,9 @@ async function ofBank(name: string, { model: text, at, from, to }: Options): Pro
     if (!tenant) throw new AssayError('tenant_unknown', `There is no tenant '${name}'`)
     const model = await comparedModel(database, version)
     try {
-      return await driftOfBank(database, tenant, model, { ...(at && { at }), ...(from && { from }), ...(to && { to }) })
+      const watched = await driftOfBank(database, tenant, model, { ...(at && { at }), ...(from && { from }), ...(to && { to }) })
+      const kept = keptOf(await readDrift(database, name, mostKept), model.version, followedOf(watched.drift))
+      return { ...watched, ...(kept.length > 0 && { kept }) }
     } finally {
       await model.stop()
     }

@@ -81,11 +81,12 @@ function scores({ scoreBins }: Watched): TopLevelSpec | undefined {
   }
 }
 
-function byDay({ days }: Watched): TopLevelSpec | undefined {
-  const values = days.flatMap(({ day, psi }) => Object.entries(psi ?? {}).map(([name, index]) => ({ day, name, index })))
+/** Indices by time, where there are at least two. */
+function lines(title: string, points: { day: string; psi?: Record<string, number> }[]): TopLevelSpec | undefined {
+  const values = points.flatMap(({ day, psi }) => Object.entries(psi ?? {}).map(([name, index]) => ({ day, name, index })))
   if (new Set(values.map(({ day }) => day)).size < 2) return undefined
   return {
-    title: 'Stability index of single days, which differ by themselves',
+    title,
     width,
     height,
     layer: [
@@ -102,6 +103,13 @@ function byDay({ days }: Watched): TopLevelSpec | undefined {
     ],
   }
 }
+
+const byDay = ({ days }: Watched) => lines('Stability index of single days, which differ by themselves', days)
+const byWindow = ({ kept = [] }: Watched) =>
+  lines(
+    'Stability index of seven days each, as the trainer kept it',
+    kept.map(({ to, psi }) => ({ day: to, psi })),
+  )
 
 const meanScores = ({ days }: Watched): TopLevelSpec => ({
   title: 'Mean score, and transactions looked at, by day',
@@ -150,6 +158,6 @@ function calibrated({ calibration }: Watched): TopLevelSpec | undefined {
 
 /** One SVG each, of what there is to be drawn. */
 export function driftPlots(of: Watched): Promise<string[]> {
-  const plots = [farthest, scores, byDay, meanScores, calibrated].map((plot) => plot(of))
+  const plots = [farthest, scores, byWindow, byDay, meanScores, calibrated].map((plot) => plot(of))
   return Promise.all(plots.flatMap((plot) => (plot ? [svgOf(plot)] : [])))
 }

@@ -32,6 +32,8 @@ export type Watched = {
   days: DayOf[]
   /** Shares of the scores in the model's bins, as `Bins` has them. */
   scoreBins?: { special?: number; edges: number[]; before: number[]; now: number[] }
+  /** Indices of the windows that the trainer has kept, of the score and of the features that moved farthest; the oldest first. */
+  kept?: { to: string; psi: Record<string, number> }[]
   /** Of rows whose labels are complete; absent where there is none. */
   calibration?: Calibration
 }
@@ -51,6 +53,12 @@ export function createDays(bins: Counts['bins'], names: readonly string[], span:
 /** The score, where it is told, and the features. */
 export const columnsOf = (drift: DriftReport): ColumnDrift[] =>
   'features' in drift ? [...(drift.score ? [drift.score] : []), ...drift.features] : []
+
+/** Names of the score and of the features that moved farthest. */
+export function followedOf(drift: DriftReport): string[] {
+  const settled = columnsOf(drift).filter((column) => column.psi !== undefined)
+  return settled.slice(0, followed + (settled[0]?.name === 'score' ? 1 : 0)).map(({ name }) => name)
+}
 
 function dayOf(start: number, counts: Counts, followedNames: readonly string[]): DayOf {
   const { rows, scores } = counts
@@ -76,7 +84,6 @@ export function driftOfDays({ starts, counts }: Days, age: number): Pick<Watched
   const all = new Counts(counts[0].bins, counts[0].names)
   for (const of of counts) all.merge(of)
   const drift = driftOf(all, age)
-  const settled = columnsOf(drift).filter((column) => column.psi !== undefined)
-  const names = settled.slice(0, followed + (settled[0]?.name === 'score' ? 1 : 0)).map(({ name }) => name)
+  const names = followedOf(drift)
   return { drift, days: starts.map((start, i) => dayOf(start, counts[i], names)), ...scoreBinsOf(all) }
 }

@@ -213,9 +213,31 @@ export const DeadLetter = Type.Object(
 )
 export type DeadLetter = Type.Static<typeof DeadLetter>
 
-/** Something in force has changed, for whoever wants to hear of it; the services look into the database every 5 seconds. */
+/** What has moved away from what the model was trained on. */
+export const DriftAlarm = Type.Object(
+  {
+    state: Type.Enum(['alarm', 'over'], { description: 'Something has drifted that had not; or all that had is stable again' }),
+    from: Instant,
+    to: Instant,
+    columns: Type.Array(Type.Object({ name: Token, psi: Type.Number() }, { additionalProperties: false }), {
+      description: 'Features, and `score`, that have drifted, the farthest first, each with its population stability index',
+    }),
+  },
+  { additionalProperties: false },
+)
+
+/**
+ * Something in force has changed, or what a bank sends is no longer what the model `version` was trained on. For whoever wants to hear of it:
+ * the services look into the database every 5 seconds.
+ */
 export const Control = Type.Object(
-  { kind: Type.Enum(['model', 'settings', 'tenants']), tenant: optional(Tenant), version: optional(Type.Integer()), at: Instant },
+  {
+    kind: Type.Enum(['model', 'settings', 'tenants', 'drift']),
+    tenant: optional(Tenant),
+    version: optional(Type.Integer()),
+    at: Instant,
+    drift: optional(DriftAlarm),
+  },
   { additionalProperties: false },
 )
 export type Control = Type.Static<typeof Control>
@@ -292,7 +314,7 @@ export const topics = {
     scope: 'inner',
     schema: Control,
     key: (e: Control) => `${e.kind}:${e.tenant ?? ''}`,
-    writers: ['operators', 'detector'],
+    writers: ['operators', 'detector', 'trainer'],
     readers: ['operators'],
     compacted: true,
   },

@@ -56,12 +56,18 @@ export const Settings = Type.Object(
         { additionalProperties: false, description: 'The defaults where they are missing, as in settings from before there were any' },
       ),
     ),
+    drift: Type.Optional(
+      Type.Object(
+        { retrain: Type.Boolean({ description: 'Whether a training is asked for when features have drifted' }) },
+        { additionalProperties: false },
+      ),
+    ),
     cardLikeAccounts: Type.Boolean({ description: "The bank's account numbers pass the check digit of card numbers" }),
   },
   { additionalProperties: false },
 )
 type Stored = Type.Static<typeof Settings>
-export type Settings = Stored & Required<Pick<Stored, 'labels'>>
+export type Settings = Stored & Required<Pick<Stored, 'labels' | 'drift'>>
 
 /** The strictest action whose threshold the score reaches. */
 export function actionOf(score: number, thresholds: Settings['thresholds']): Action {
@@ -89,6 +95,7 @@ export const defaultSettings: Settings = {
   ],
   notify: {},
   labels: { maturityDays: 45 },
+  drift: { retrain: false },
   cardLikeAccounts: false,
 }
 
@@ -107,8 +114,6 @@ const isZone = (zone: string): boolean => {
   }
 }
 
-const hasLabels = (settings: Stored): settings is Settings => settings.labels !== undefined
-
 /** Returns the settings, with the defaults for what older ones lack, or throws `settings_invalid` with every fault. */
 export function checkSettings(settings: unknown): Settings {
   if (settingsSchema.Check(settings)) {
@@ -117,7 +122,7 @@ export function checkSettings(settings: unknown): Settings {
     if (challenge > review || review > decline)
       faults.push(`thresholds must rise: challenge ${challenge}, review ${review}, decline ${decline}`)
     if (!isZone(settings.zone)) faults.push(`/zone '${settings.zone}' is not an IANA time zone`)
-    if (faults.length === 0) return hasLabels(settings) ? settings : { ...settings, labels: defaultSettings.labels }
+    if (faults.length === 0) return { labels: defaultSettings.labels, drift: defaultSettings.drift, ...settings }
     throw new AssayError('settings_invalid', `The settings have faults: ${faults.join('; ')}`, { status: 400, details: { faults } })
   }
   const faults = [...settingsSchema.Errors(settings)].map((e) => `${e.instancePath || '/'} ${e.message}`)
