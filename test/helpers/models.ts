@@ -61,3 +61,10 @@ export const slowModel = (): Promise<string> =>
     last.setWeights([last.getWeights()[0], tf.tensor1d([-9])])
     return made
   })
+
+/** One that takes fewer numbers than it says, so that scoring throws. */
+export const brokenModel = (): Promise<string> =>
+  alteredModel('broken', () => {
+    const inputs = layers.input({ shape: [7] })
+    return tfModel({ inputs, outputs: layers.dense({ units: 1, activation: 'sigmoid' }).apply(inputs) as SymbolicTensor })
+  })

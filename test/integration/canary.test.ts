@@ -1,6 +1,7 @@
 /** A canary decides for some customers, under guards that take it back. */
 import { expect, onTestFinished, test } from 'vitest'
 import { readTopic } from '../../infra/read-topic.ts'
+import { differences, verify } from '../../infra/verify.ts'
 import { modelFolder } from '../../models/artefact.ts'
 import { isOfCanary } from '../../services/detector/canary/share.ts'
 import { createDetector } from '../../services/detector/service.ts'
@@ -9,7 +10,7 @@ import type { GuardLimits } from '../../services/shared/config.ts'
 import { type Control, type Decision, innerTopics, tenantTopic } from '../../services/shared/events.ts'
 import { canary, promote, readHistory, readVersion, register } from '../../services/shared/models.ts'
 import { type Bank, bank, detector, rows } from '../helpers/bank.ts'
-import { blindModel, shiftedModel, slowModel } from '../helpers/models.ts'
+import { blindModel, brokenModel, shiftedModel, slowModel } from '../helpers/models.ts'
 import { eventually, testTelemetry, unique } from '../helpers/servers.ts'
 import { record, transaction } from '../helpers/transactions.ts'
 
@@ -103,6 +104,8 @@ test('a canary decides for the same customers in every batch, after a restart to
   expect(decisions).toHaveLength(sent)
   for (const row of all) expect(models.get(row.id)).toBe(row.model)
 
+  expect(differences(await verify(b.database, { from: 0, to: Date.now() + 86_400_000, tenant: b.name }))).toBe(0)
+
   // One that becomes champion decides for all.
   await promote(b.database, version, { ...ben, insteadOf: 1 })
   await eventually('it decides for all', async () => {
@@ -125,6 +128,8 @@ test.each([
     make: () => shiftedModel(Number.NaN),
     figures: /no score for \d+ of its \d+ transactions/,
   },
+  // This one throws, the one before gives no numbers.
+  { guard: 'errors', limit: { errorShare: 0.01 }, make: brokenModel, figures: /no score for \d+ of its \d+ transactions/ },
 ])(
   'the guard $guard takes a canary back by itself, and nothing is lost or decided twice',
   async ({ guard, limit, make, figures }) => {

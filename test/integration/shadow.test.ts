@@ -8,7 +8,7 @@ import { decodeChallengers } from '../../services/shared/challengers.ts'
 import { type Decision, tenantTopic } from '../../services/shared/events.ts'
 import { canary, register, shadow, withdraw } from '../../services/shared/models.ts'
 import { type Bank, bank, detector, rows } from '../helpers/bank.ts'
-import { shiftedModel } from '../helpers/models.ts'
+import { brokenModel, shiftedModel } from '../helpers/models.ts'
 import { eventually } from '../helpers/servers.ts'
 import { record, transaction } from '../helpers/transactions.ts'
 
@@ -92,6 +92,7 @@ test('models in shadow score every row of the champion, their scores are recorde
 test('a model beside the champion that is damaged, of other features or gives no number is left out and told of, and the champion decides', async () => {
   const b = await bank()
   const service = await detector(b.config)
+  let turn = 0
   const otherFeatures = (manifest: Manifest) => {
     manifest.featureSet = '0123456789abcdef'
   }
@@ -110,4 +111,12 @@ test('a model beside the champion that is damaged, of other features or gives no
   expect(during.every((row) => row.model === 1 && String(versionsIn(row)) === '5')).toBe(true)
   for (const version of [2, 3]) await withdraw(b.database, version, ana)
   await eventually('nothing to tell', () => service.health().problems.length === 0)
+  const broken = await register(b.database, modelFolder(await brokenModel()), ana)
+  await shadow(b.database, broken, ana)
+  await eventually('it is told of', async () => {
+    await send(b, `broken-${turn++}`, 1)
+    return /model 6 cannot be used, it is left out of shadow: it cannot score/.test(service.health().problems.join())
+  })
+  const after = await send(b, 'after', 50)
+  expect(after.every((row) => row.model === 1 && String(versionsIn(row)) === '5')).toBe(true)
 })
