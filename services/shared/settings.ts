@@ -114,6 +114,8 @@ const isZone = (zone: string): boolean => {
   }
 }
 
+const isWhole = (settings: Stored): settings is Settings => settings.labels !== undefined && settings.drift !== undefined
+
 /** Returns the settings, with the defaults for what older ones lack, or throws `settings_invalid` with every fault. */
 export function checkSettings(settings: unknown): Settings {
   if (settingsSchema.Check(settings)) {
@@ -122,7 +124,8 @@ export function checkSettings(settings: unknown): Settings {
     if (challenge > review || review > decline)
       faults.push(`thresholds must rise: challenge ${challenge}, review ${review}, decline ${decline}`)
     if (!isZone(settings.zone)) faults.push(`/zone '${settings.zone}' is not an IANA time zone`)
-    if (faults.length === 0) return { labels: defaultSettings.labels, drift: defaultSettings.drift, ...settings }
+    if (faults.length === 0)
+      return isWhole(settings) ? settings : { labels: defaultSettings.labels, drift: defaultSettings.drift, ...settings }
     throw new AssayError('settings_invalid', `The settings have faults: ${faults.join('; ')}`, { status: 400, details: { faults } })
   }
   const faults = [...settingsSchema.Errors(settings)].map((e) => `${e.instancePath || '/'} ${e.message}`)

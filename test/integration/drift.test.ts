@@ -108,13 +108,11 @@ test('an alarm names what moved when amounts change their unit or devices are lo
   expect(names(withoutDevices)).toContain('device_unknown')
   expect(names(withoutDevices).filter((name) => !name.includes('device'))).toEqual([])
 
-  const [quiet] = await eventually('the stable bank’s window', async () => {
-    const found = await readDrift(database, stable.name)
-    return found.length > 0 && found
-  })
+  const windowOf = (name: string) => eventually(`the window of ${name}`, async () => (await readDrift(database, name))[0])
+  const quiet = await windowOf(stable.name)
   expect(quiet.alarm).toEqual([])
   expect(toldOf(told(), stable.name)).toEqual([])
-  expect(await readDrift(database, silent.name)).toMatchObject([{ verdict: 'too few rows', alarm: [] }])
+  expect(await windowOf(silent.name)).toMatchObject({ verdict: 'too few rows', alarm: [] })
   const warming = columnsOf(quiet.watched.drift).filter((column) => column.verdict === 'warming up')
   expect(warming.map(({ name }) => name)).toEqual(expect.arrayContaining(['count_30d', 'counterparty_age']))
   expect(quiet.watched).toMatchObject({ otherFeatures: 0, rescored: 0, calibration: { rescored: 0 } })
