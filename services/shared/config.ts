@@ -220,7 +220,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     healthPort: port('ASSAY_HEALTH_PORT'),
     modelDirectory: value('ASSAY_MODEL'),
     backend: backend as Config['backend'],
-    trainerMemory: whole('ASSAY_TRAINER_MEMORY', 256),
+    trainerMemory: whole('ASSAY_TRAINER_MEMORY', 512),
     retrainDays: whole('ASSAY_RETRAIN_DAYS', 0),
     retrainLabels: whole('ASSAY_RETRAIN_LABELS', 0),
     guards: {

@@ -27,9 +27,11 @@ function failure(error: unknown): Outcome {
 
 async function train({ sql, order }: Errand): Promise<void> {
   const bytes = order.memory * 2 ** 20
-  setInterval(() => {
+  const watch = () => {
     if (process.memoryUsage.rss() > bytes) void end(tooMuch(order.memory))
-  }, 500)
+  }
+  watch()
+  setInterval(watch, 500)
   // Rows that do not fit into memory lie beside the checkpoint.
   process.env.TMPDIR = order.folder
   const database = createDatabase(sql, { poolSize: 1 })

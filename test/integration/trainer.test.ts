@@ -1,16 +1,27 @@
 /** Retraining: the trainer on real servers, with its process that trains. */
+import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
 import { type Manifest, modelFolder } from '../../models/artefact.ts'
 import type { Config } from '../../services/shared/config.ts'
 import { championOf, promote, readHistory, readVersions, register } from '../../services/shared/models.ts'
-import { isOver, readRun, readRuns, requestTraining, type TrainingRun } from '../../services/shared/training-runs.ts'
+import {
+  claimRun,
+  endRun,
+  heartbeat,
+  isOver,
+  readRun,
+  readRuns,
+  requestTraining,
+  type TrainingRun,
+} from '../../services/shared/training-runs.ts'
 import { createTrainer } from '../../services/trainer/service.ts'
 import { type Bank, bank } from '../helpers/bank.ts'
 import { writePast } from '../helpers/learnable.ts'
-import { blindModel } from '../helpers/models.ts'
+import { blindModel, shiftedModel } from '../helpers/models.ts'
 import { ended, spawnService } from '../helpers/process.ts'
 import { eventually, testTelemetry } from '../helpers/servers.ts'
 
@@ -45,6 +56,13 @@ const over = (b: Bank, id: string): Promise<TrainingRun> =>
   )
 const statesOf = async (b: Bank) => (await readVersions(b.database)).map(({ version, state, by }) => `${version} ${state} ${by}`)
 
+/** What the command prints as JSON. */
+async function model<T>(b: Bank, ...args: string[]): Promise<T> {
+  const env = { ...process.env, ASSAY_DATABASE: b.config.sql.database }
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', 'models/main.ts', ...args, '--json'], { env })
+  return JSON.parse(stdout) as T
+}
+
 test(
   'a run that somebody asks for makes a candidate of whoever asked, which somebody else must promote; one that is no better is refused',
   async () => {
@@ -65,12 +83,16 @@ test(
     expect(await championOf(b.database)).toBe(one)
     await promote(b.database, 2, { ...promotion, by: 'ben' })
     expect(await championOf(b.database)).toBe(2)
-    const again = await over(b, (await ask(b)).id)
+    const again = await model<TrainingRun>(b, 'retrain', '--tenant', b.name, '--by', 'ana', '--reason', 'once more', '--wait')
     expect(again).toMatchObject({ state: 'refused', code: 'not_better', model: null, figures: { champion: { version: 2 } } })
     expect(again.outcome).toContain('average precision is not better beyond its interval')
     expect(await statesOf(b)).toEqual(['2 champion ana', '1 retired assay'])
+    expect((await model<TrainingRun[]>(b, 'runs')).map((r) => [r.id, r.state])).toEqual([
+      [again.id, 'refused'],
+      [id, 'candidate'],
+    ])
   },
-  minutes,
+  2 * minutes,
 )
 
 test(
@@ -113,6 +135,33 @@ test(
   2 * minutes,
 )
 
+test('a trainer that was taken for dead changes nothing any more, and its candidate is undone with the end of its run', async () => {
+  const b = await bank()
+  await champion(b, blindModel())
+  const { id } = await ask(b)
+  const [slow, quicker] = [
+    { id, owner: 'slow' },
+    { id, owner: 'quicker' },
+  ]
+  expect((await claimRun(b.database, slow, 0))?.run.attempts).toBe(1)
+  expect(await claimRun(b.database, quicker, Date.now() - 60_000)).toBeUndefined()
+  expect(await heartbeat(b.database, slow, { progress: 'half', checkpoint: Buffer.from('half') })).toBe(true)
+  const taken = await claimRun(b.database, quicker, Date.now() + 1)
+  expect([taken?.run.attempts, taken?.run.progress, String(taken?.checkpoint)]).toEqual([2, 'half', 'half'])
+  expect(await heartbeat(b.database, slow, { progress: 'more' })).toBe(false)
+  const bring = async (claim: typeof slow, folder: string) =>
+    register(b.database, modelFolder(folder), { by: 'ana', reason: 'trained' }, (tx, model) =>
+      endRun(tx, claim, { state: 'candidate', outcome: 'better', model }),
+    )
+  const folder = await shiftedModel(1)
+  await expect(bring(slow, folder)).rejects.toMatchObject({ code: 'run_lost' })
+  expect(await statesOf(b)).toEqual(['1 champion assay'])
+  expect(await bring(quicker, folder)).toBe(2)
+  await expect(bring(quicker, folder)).rejects.toMatchObject({ code: 'run_lost' })
+  expect(await readRun(b.database, id)).toMatchObject({ state: 'candidate', model: 2, outcome: 'better' })
+  expect(await ask(b)).toMatchObject({ asked: true })
+})
+
 test(
   'no champion, no data, too few frauds, one class and a full disk each end a run with what is wrong, and the champion goes on deciding',
   async () => {
@@ -150,6 +199,17 @@ test(
   },
   minutes,
 )
+
+test('a training that takes more memory than it may is ended, and says what to do', async () => {
+  const b = await bank()
+  await champion(b, blindModel())
+  await trainer({ ...b.config, trainerMemory: 64 })
+  expect(await over(b, (await ask(b)).id)).toMatchObject({
+    state: 'failed',
+    code: 'memory_exceeded',
+    outcome: expect.stringMatching(/more than 64 MB: raise ASSAY_TRAINER_MEMORY/),
+  })
+})
 
 test(
   'a run is asked for when enough labels have come, and when the last one is long ago, once each',
