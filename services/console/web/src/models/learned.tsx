@@ -1,5 +1,5 @@
 import type { Manifest } from '../../../models/api.ts'
-import { count } from '../format.ts'
+import { count, percent } from '../format.ts'
 import './learned.css'
 
 type Span = { rows: number; frauds: number; from?: string; to?: string }
@@ -23,7 +23,7 @@ const periods = [
 
 /** What the model is and what it learnt from: its card. */
 export function Learned({ manifest, sha256 }: Props) {
-  const { data, hidden, features, seed, backend, createdAt, by } = manifest
+  const { data, hidden, features, seed, backend, createdAt, by, leansOn } = manifest
   return (
     <section className="card learned" aria-label="Card">
       <h2>
@@ -58,6 +58,15 @@ export function Learned({ manifest, sha256 }: Props) {
         <dl>
           <Fact name="network" value={`${features.length} features, hidden layers of ${hidden.join(' and ') || 'none'}`} />
           <Fact name="trained" value={`${date(createdAt)}${by ? ` by ${by}` : ''}, seed ${seed}, ${backend} backend`} />
+          {leansOn && (
+            <Fact
+              name="leans on"
+              value={leansOn
+                .slice(0, 6)
+                .map(({ feature, share }) => `${feature} ${percent(share)}`)
+                .join(', ')}
+            />
+          )}
           <Fact name="without effect" value={(data.constant as string[]).join(', ') || 'none'} />
           <Fact name="sha256" value={sha256} code />
         </dl>

@@ -11,6 +11,7 @@ import { Changes } from './changes.tsx'
 import { FiguresTable } from './figures-table.tsx'
 import { Learned } from './learned.tsx'
 import { Question } from './question.tsx'
+import { Segments } from './segments.tsx'
 import { StateMark } from './state-mark.tsx'
 import './version-view.css'
 
@@ -29,6 +30,7 @@ export function VersionView({ version, other, list, me }: Props) {
         </button>
       </div>
     )
+  const { judgement } = found.data.manifest
   const others = list.models.filter((m) => m.version !== version)
   // Beside the champion unless another one was chosen; the champion itself beside what was champion or came last.
   const beside = others.find((m) => m.version === (other ?? list.champion)) ?? others[0]
@@ -37,6 +39,7 @@ export function VersionView({ version, other, list, me }: Props) {
       <Head model={found.data} list={list} me={me} />
       <FiguresTable model={found.data} other={beside} others={others} />
       {list.champion !== null && hasScored(found.data) && <AgreementCard version={version} champion={list.champion} me={me} />}
+      {judgement && <Segments parts={judgement.parts} whole={judgement.figures.recallAtBudget.value} />}
       <Learned manifest={found.data.manifest} sha256={found.data.sha256} />
       <Changes history={found.data.history} />
     </article>
