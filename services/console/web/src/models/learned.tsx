@@ -1,9 +1,9 @@
-import type { Manifest } from '../../../models/api.ts'
+import type { ModelDetail } from '../../../models/api.ts'
 import { count, percent } from '../format.ts'
 import './learned.css'
 
 type Span = { rows: number; frauds: number; from?: string; to?: string }
-type Props = { manifest: Omit<Manifest, 'bins'>; sha256: string }
+type Props = { manifest: ModelDetail['manifest']; sha256: string }
 
 const date = (text: string | undefined) => text?.slice(0, 10) ?? '–'
 const number = (of: unknown) => (typeof of === 'number' ? count(of) : '?')
