@@ -47,6 +47,7 @@ async function takePicture(url: string, cookie: string, shown: Page, file: strin
     const page = await context.newPage()
     await page.goto(url)
     for (const sign of signs[shown]) await page.locator(sign).first().waitFor()
+    await page.getByText('Reading…').waitFor({ state: 'hidden' })
     // The line is drawn with the next second's figures.
     await page.waitForTimeout(1500)
     await page.screenshot({ path: file })

@@ -64,11 +64,13 @@ function Weight({ share }: { share: number | undefined }) {
 type ValuesProps = { reason: Reason; measure: Measure | undefined; currency: string }
 
 function Values({ reason: { value, usual }, measure, currency }: ValuesProps) {
-  if (!measure || value === undefined) return <span />
+  if (!measure || value === undefined) return null
   return (
-    <span className="against" title={measure.meaning}>
-      <strong>{measured(value, measure, currency)}</strong>
-      {usual !== undefined && <span className="quiet"> usually {measured(usual, measure, currency)}</span>}
-    </span>
+    <>
+      <strong className="against" title={measure.meaning}>
+        {measured(value, measure, currency)}
+      </strong>
+      {usual !== undefined && <span className="quiet">usually {measured(usual, measure, currency)}</span>}
+    </>
   )
 }

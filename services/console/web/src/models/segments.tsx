@@ -11,7 +11,7 @@ export function Segments({ parts, whole }: Props) {
   const told = parts.filter((part) => part.intervals)
   const small = parts.filter((part) => !part.intervals && part.frauds > 0)
   return (
-    <section className="card segments" aria-label="Segments">
+    <section className="card segments-card" aria-label="Segments">
       <h2>
         By segments <span className="quiet">recall at 1 alert in 200 of all, with its 95 % interval; the line is the whole</span>
       </h2>
