@@ -7,6 +7,8 @@ import * as tf from '@tensorflow/tfjs-core'
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers'
 import { AssayError, messageOf } from '../services/shared/errors.ts'
 import type { ModelBins } from './drift/bins.ts'
+import type { Difference } from './evaluation/bootstrap.ts'
+import type { Judgement, MetricName } from './evaluation/judge.ts'
 
 export type Figures = { rows: number; frauds: number; auc: number; ap: number; ece: number; meanOverBase: number; recallAtBudget: number }
 export type Manifest = {
@@ -25,6 +27,12 @@ export type Manifest = {
   training?: Record<string, unknown>
   /** On a later period that had no part in training or in any choice. */
   figures: { network: Figures; logisticRegression: Figures; baseRate: number }
+  /** The network's figures on that period with intervals, by segments, and as curves. */
+  judgement?: Judgement
+  /** The network's figures less the logistic regression's. */
+  difference?: Record<MetricName, Difference>
+  /** What raises the scores of the alerts in that period: each feature's part of it, the greatest first. */
+  leansOn?: { feature: string; share: number }[]
   /** What its rows and scores looked like, to tell drift by. */
   bins?: ModelBins
   /** Of model.json and weights.bin. */
@@ -52,9 +60,12 @@ export async function saveModel(directory: string, model: LayersModel, manifest:
   const whole: Manifest = { ...manifest, sha256: { [files[0]]: sha(topology), [files[1]]: sha(weights) } }
   writeFileSync(join(directory, files[0]), topology)
   writeFileSync(join(directory, files[1]), weights)
-  writeFileSync(join(directory, 'manifest.json'), `${JSON.stringify(whole, null, 2)}\n`)
+  writeManifest(directory, whole)
   return whole
 }
+
+export const writeManifest = (directory: string, manifest: Manifest): void =>
+  writeFileSync(join(directory, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`)
 
 /** Where a model's files come from; `name` says it in errors. */
 export type ModelSource = { name: string; read(file: string): Promise<Buffer> }

@@ -1,6 +1,7 @@
 /** `npm run model -- <command>`: trains, judges and manages the models that score. */
 import { Command } from 'commander'
 import { messageOf } from '../services/shared/errors.ts'
+import { addCard } from './commands/card.ts'
 import { addDrift } from './commands/drift.ts'
 import { addEvaluate } from './commands/evaluate.ts'
 import { addHandbook } from './commands/handbook.ts'
@@ -11,6 +12,7 @@ import { addTrain } from './commands/train.ts'
 const program = new Command('npm run model --').description('Trains, judges and manages the models that score.')
 addTrain(program)
 addEvaluate(program)
+addCard(program)
 addDrift(program)
 addHandbook(program)
 addRegistry(program)

@@ -31,7 +31,7 @@ const say = (line: string) => process.stderr.write(`${line}\n`)
 /** Those that a bank has unless it says otherwise. */
 const { costs } = defaultSettings
 
-function checkFeatures({ featureSet }: Dataset, folder: string, manifest: Manifest): void {
+export function checkFeatures({ featureSet }: Dataset, folder: string, manifest: Manifest): void {
   if (manifest.featureSet === featureSet) return
   throw new AssayError(
     'model_misfit',
@@ -40,7 +40,7 @@ function checkFeatures({ featureSet }: Dataset, folder: string, manifest: Manife
   )
 }
 
-function checkFrauds(period: Period): void {
+export function checkFrauds(period: Period): void {
   const frauds = fraudsOf(period)
   if (frauds > 0 && frauds < period.rows.length) return
   throw new AssayError(
@@ -50,7 +50,7 @@ function checkFrauds(period: Period): void {
 }
 
 /** The share that was held out when the model was trained. */
-function heldOut({ training }: Manifest): number {
+export function heldOut({ training }: Manifest): number {
   return typeof training?.testShare === 'number' ? training.testShare : configOf({}).testShare
 }
 

@@ -22,7 +22,7 @@ import {
   withdraw,
 } from '../../services/shared/models.ts'
 import { files, type Manifest, modelFolder } from '../artefact.ts'
-import { cardOf } from '../card.ts'
+import { cardOf, writeCard } from '../card.ts'
 import { mustBeUsable } from '../usable.ts'
 import { addCompare } from './compare.ts'
 import { manifestOf, versionOf } from './versions.ts'
@@ -82,7 +82,7 @@ async function take(text: string, folder: string): Promise<void> {
     mkdirSync(folder, { recursive: true })
     // The manifest last, so that a folder with one is whole.
     for (const name of [...files, 'manifest.json']) writeFileSync(join(folder, name), await source.read(name))
-    writeFileSync(join(folder, 'MODEL_CARD.md'), cardOf(JSON.parse((await source.read('manifest.json')).toString()) as Manifest))
+    await writeCard(folder, JSON.parse((await source.read('manifest.json')).toString()) as Manifest)
     print(`Model ${text} is in ${folder}.`)
   })
 }

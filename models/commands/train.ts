@@ -1,15 +1,21 @@
 /** `npm run model -- train`: makes a model, with its manifest and its card. */
-import { writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
-import { join } from 'node:path'
 import type { Command } from 'commander'
 import { messageOf } from '../../services/shared/errors.ts'
-import { saveModel } from '../artefact.ts'
+import { defaultSettings } from '../../services/shared/settings.ts'
+import { saveModel, writeManifest } from '../artefact.ts'
 import { loadBackend } from '../backend.ts'
 import { installBackend } from '../backend-install.ts'
-import { cardOf } from '../card.ts'
+import { writeCard } from '../card.ts'
+import type { Dataset } from '../data/dataset.ts'
+import { compare, judge } from '../evaluation/judge.ts'
+import { outcomesOf } from '../evaluation/of-dataset.ts'
+import { featureSetHash } from '../fold/features.ts'
+import { loadScorer } from '../scorer.ts'
 import { configOf, readConfig, type TrainConfig } from '../training/config.ts'
-import { trainModel } from '../training/train-model.ts'
+import { fraudsOf, type Period } from '../training/periods.ts'
+import { type TrainedModel, trainModel } from '../training/train-model.ts'
+import { kept, keptOf, leansOn } from './card.ts'
 import { datasetFrom, positive, type SourceOptions, withSource } from './source.ts'
 
 type Options = SourceOptions &
@@ -35,6 +41,17 @@ function configFrom({ config, seed, hidden, members, epochs, batch, rate }: Opti
   return configOf({ ...(config === undefined ? {} : readConfig(config)), ...given })
 }
 
+/** What is said of the scores in the judged period, if it has both classes. */
+function judgedAs(data: Dataset, test: Period, { network, logisticRegression }: TrainedModel['scores']) {
+  const frauds = fraudsOf(test)
+  if (frauds === 0 || frauds === test.rows.length) return undefined
+  const outcomes = outcomesOf(data, test)
+  return {
+    judgement: keptOf(judge(network, outcomes, defaultSettings.costs)),
+    difference: kept(compare(logisticRegression, network, outcomes)),
+  }
+}
+
 /** TensorFlow.js with its native backend, which is built once where npm could not install it. */
 export async function trainingBackend(wanted: 'auto' | 'node' | 'wasm', say = report): Promise<string> {
   if (wanted !== 'wasm') await installBackend(say).catch((error: unknown) => say(messageOf(error)))
@@ -47,11 +64,19 @@ async function train(options: Options): Promise<void> {
   const began = Date.now()
   const data = await datasetFrom(options, report)
   const { name, checkpoint, trust: trusted } = options
-  const { model, manifest } = await trainModel(data, config, { name, backend, report, checkpoint, trusted })
-  const saved = await saveModel(options.out, model, { ...manifest, by: options.by })
+  const { model, manifest, periods, scores } = await trainModel(data, config, { name, backend, report, checkpoint, trusted })
+  const judged = judgedAs(data, periods.test, scores)
+  let saved = await saveModel(options.out, model, { ...manifest, by: options.by, ...judged })
   model.dispose()
+  // What a model leans on is told of the features that serve.
+  if (judged && saved.featureSet === featureSetHash) {
+    const { explain, stop } = await loadScorer(options.out, { backend: options.backend, warn: report })
+    saved = { ...saved, leansOn: leansOn(data, periods.test, scores.network, explain) }
+    stop()
+    writeManifest(options.out, saved)
+  }
   data.matrix.close()
-  writeFileSync(join(options.out, 'MODEL_CARD.md'), cardOf(saved))
+  await writeCard(options.out, saved)
   const { network, logisticRegression } = saved.figures
   report(
     `network: AUC ${network.auc}, AP ${network.ap}, ECE ${network.ece}; logistic regression: AUC ${logisticRegression.auc}, AP ${logisticRegression.ap}`,

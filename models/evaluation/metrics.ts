@@ -1,6 +1,6 @@
 /** How good scores are: ranking (AUC, average precision), calibration, and what an alert budget catches. Without both classes: NaN. */
 import type { Figures } from '../artefact.ts'
-import { type Ranked, rank, type Scores } from './ranked.ts'
+import { type Numbers, type Ranked, rank, type Scores } from './ranked.ts'
 
 /** Sums of weights drift by rounding; a limit is reached when it is missed by no more than that. */
 const slack = 1e-9
@@ -106,12 +106,15 @@ export function recallAtFalsePositives({ weights, frauds, weight, fraud }: Ranke
 
 const rounded = (x: number) => Math.round(x * 1e4) / 1e4
 
-/** The figures of a model's manifest; the alert budget is one transaction in 200. Throws `score_not_finite`, `label_not_known`. */
-export function figuresOf(scores: Scores, truth: Uint8Array): Figures {
-  const all = rank(scores, truth)
+/**
+ * The figures of a model's manifest; the alert budget is one transaction in 200. Rows count by their weights, 1 unless given; `rows` and
+ * `frauds` are how many there are. Throws `score_not_finite`, `label_not_known`.
+ */
+export function figuresOf(scores: Scores, truth: Uint8Array, weights?: Numbers): Figures {
+  const all = rank(scores, truth, weights)
   return {
     rows: truth.length,
-    frauds: all.fraud,
+    frauds: truth.reduce((sum, label) => sum + label, 0),
     auc: rounded(auc(all)),
     ap: rounded(averagePrecision(all)),
     ece: rounded(calibrationError(all)),

@@ -7,7 +7,9 @@ const [width, height] = [380, 260]
 const colour = '#1f5fa8'
 const share = { domain: [0, 1] }
 
-const precisionRecall = ({ precisionRecall: values, baseRate }: Judgement): TopLevelSpec => ({
+type Drawn = Pick<Judgement, 'precisionRecall' | 'reliability' | 'byBudget' | 'parts' | 'baseRate'>
+
+const precisionRecall = ({ precisionRecall: values, baseRate }: Drawn): TopLevelSpec => ({
   title: 'Precision by recall',
   width,
   height,
@@ -32,7 +34,7 @@ const precisionRecall = ({ precisionRecall: values, baseRate }: Judgement): TopL
 const stretched = { type: 'symlog' as const, constant: 0.0005, domain: [0, 1] }
 const ticks = { values: [0, 0.001, 0.01, 0.1, 0.5, 1], format: '~g' }
 
-const reliability = ({ reliability: values }: Judgement): TopLevelSpec => ({
+const reliability = ({ reliability: values }: Drawn): TopLevelSpec => ({
   title: 'Reliability: bins of equal weight, on the dashes if calibrated',
   width,
   height,
@@ -53,7 +55,7 @@ const reliability = ({ reliability: values }: Judgement): TopLevelSpec => ({
   ],
 })
 
-const byBudget = ({ byBudget: values }: Judgement): TopLevelSpec => ({
+const byBudget = ({ byBudget: values }: Drawn): TopLevelSpec => ({
   title: 'Recall by share of transactions looked at, with 95 % intervals',
   width,
   height,
@@ -76,7 +78,7 @@ const byBudget = ({ byBudget: values }: Judgement): TopLevelSpec => ({
   ],
 })
 
-const segments = ({ parts }: Judgement): TopLevelSpec => ({
+const segments = ({ parts }: Drawn): TopLevelSpec => ({
   title: 'Recall at 1 alert in 200 by segment, with 95 % intervals',
   width,
   height: { step: 20 },
@@ -100,6 +102,23 @@ const segments = ({ parts }: Judgement): TopLevelSpec => ({
   ],
 })
 
+/** The plots by name, with what they show. */
+export const plots = {
+  'precision-recall': 'Precision by recall',
+  reliability: 'Reliability',
+  'recall-by-budget': 'Recall by share of transactions looked at',
+  segments: 'Recall by segment',
+} as const
+export type PlotName = keyof typeof plots
+const specs: Record<PlotName, (of: Drawn) => TopLevelSpec> = {
+  'precision-recall': precisionRecall,
+  reliability,
+  'recall-by-budget': byBudget,
+  segments,
+}
+
 /** One SVG each. */
-export const plotsOf = (judgement: Judgement): Promise<string[]> =>
-  Promise.all([precisionRecall, reliability, byBudget, segments].map((plot) => svgOf(plot(judgement))))
+export async function plotsOf(judgement: Drawn): Promise<Record<PlotName, string>> {
+  const drawn = Object.entries(specs).map(async ([name, plot]) => [name, await svgOf(plot(judgement))] as const)
+  return Object.fromEntries(await Promise.all(drawn)) as Record<PlotName, string>
+}

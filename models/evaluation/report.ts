@@ -21,7 +21,8 @@ const names: Record<MetricName, string> = {
   meanOverBase: 'mean score over base rate',
 }
 
-const number = (value: number) => (Number.isNaN(value) ? '-' : value.toFixed(4))
+/** Figures that nothing could be said of are NaN, and null in a manifest. */
+const number = (value: number) => (Number.isFinite(value) ? value.toFixed(4) : '-')
 const interval = (of: Interval | undefined) => (of ? `${number(of.value)} [${number(of.low)}, ${number(of.high)}]` : '-')
 
 /** The figures with their intervals, the head first. */
@@ -61,7 +62,7 @@ export async function reportOf(of: Reported): Promise<string> {
     lead: `${rows} transactions with ${frauds} frauds (base rate ${baseRate.toPrecision(3)}). In brackets: 95 % intervals, found by drawing whole cards anew.`,
     body: [
       htmlTable(figureRows(of)),
-      htmlPlots(await plotsOf(of)),
+      htmlPlots(Object.values(await plotsOf(of))),
       htmlTable(budgetRows(of)),
       '<h2>Segments</h2>',
       htmlTable(partRows(of)),

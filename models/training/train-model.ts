@@ -119,11 +119,16 @@ export async function trainModel(data: Dataset, config: TrainConfig, options: Tr
   const network = await fitted('network', config, logistic.knots)
   checkpoint?.remove()
   const truth = Uint8Array.from(test.rows, (row) => test.labels[row])
-  const frauds = fraudsOf(test)
+  const weights = Float32Array.from(test.rows, (row) => data.weights[row])
+  let [all, frauds] = [0, 0]
+  for (let i = 0; i < truth.length; i++) {
+    all += weights[i]
+    frauds += truth[i] * weights[i]
+  }
   const figures: Manifest['figures'] = {
-    network: figuresOf(network.scores, truth),
-    logisticRegression: figuresOf(logistic.scores, truth),
-    baseRate: truth.length === 0 ? 0 : Math.round((frauds / truth.length) * 1e6) / 1e6,
+    network: figuresOf(network.scores, truth, weights),
+    logisticRegression: figuresOf(logistic.scores, truth, weights),
+    baseRate: all === 0 ? 0 : Math.round((frauds / all) * 1e6) / 1e6,
   }
   const { matrix, features, times } = data
   const bins = binsOf({ matrix, features, times, rows: train.rows, scores: scoresOf(network, matrix, validation.rows) })

@@ -1,5 +1,11 @@
-import { expect, it } from 'vitest'
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it, onTestFinished } from 'vitest'
 import { simulate } from '../../infra/simulator/simulate.ts'
+import { type Manifest, modelFolder, readModel } from '../../models/artefact.ts'
+import { cardOf, writeCard } from '../../models/card.ts'
+import { describe } from '../../models/commands/card.ts'
 import { evaluate } from '../../models/commands/evaluate.ts'
 import { foldStream } from '../../models/data/from-simulator.ts'
 import { reportOf } from '../../models/evaluation/report.ts'
@@ -29,6 +35,37 @@ it('judges the shipped model on a simulated bank, beside itself, and writes a pa
   expect(page).not.toContain('<script')
   expect(page.match(/<svg /g)).toHaveLength(4)
   expect(page).not.toContain('NaN')
+})
+
+it('writes what it found into the manifest, and a card with plots that says the same', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'assay-card-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  for (const file of ['model.json', 'weights.bin', 'manifest.json']) cpSync(join('models/default', file), join(folder, file))
+  const size = { transactions: 40_000, customers: 700, days: 60 }
+  const data = foldStream(
+    simulate({ seed: 6, tenant: 'b', start: Date.UTC(2025, 0, 6), resends: 0, fraudRate: 0.02, ...size }),
+    size.transactions,
+  )
+  const manifest = await describe(folder, data, () => undefined)
+  await writeCard(folder, manifest)
+
+  const { manifest: stored, model } = await readModel(modelFolder(folder))
+  model.dispose()
+  expect(stored).toEqual(JSON.parse(JSON.stringify(manifest)))
+  const { figures, parts, precisionRecall } = stored.judgement as NonNullable<Manifest['judgement']>
+  expect(figures.ap.low).toBeLessThan(figures.ap.value)
+  expect(precisionRecall.length).toBeLessThan(100)
+  const leans = stored.leansOn as NonNullable<Manifest['leansOn']>
+  expect(leans.map(({ share }) => share)).toEqual(leans.map(({ share }) => share).sort((a, b) => b - a))
+  expect(leans[0].share).toBeLessThan(0.6)
+
+  const card = readFileSync(join(folder, 'MODEL_CARD.md'), 'utf8')
+  expect(card).toBe(cardOf(stored))
+  expect(card).not.toMatch(/NaN|null|undefined/)
+  expect(parts.filter((p) => p.intervals).every((p) => card.includes(`| ${p.segment}: ${p.value} |`))).toBe(true)
+  const shown = [...card.matchAll(/\]\((.*\.svg)\)/g)].map(([, file]) => readFileSync(join(folder, file), 'utf8'))
+  expect(shown).toHaveLength(4)
+  for (const svg of shown) expect(svg).toMatch(/^<svg /)
 })
 
 it('refuses data with other features than the model has', async () => {
