@@ -1,5 +1,4 @@
 /** A model on disk: a folder with TensorFlow.js's model.json and weights.bin, and a manifest that says what it is. */
-import { createHash } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -9,6 +8,7 @@ import { AssayError, messageOf } from '../services/shared/errors.ts'
 import type { ModelBins } from './drift/bins.ts'
 import type { Difference } from './evaluation/bootstrap.ts'
 import type { Judgement, MetricName } from './evaluation/judge.ts'
+import { corrupt, files, type ModelSource, readParts, sha } from './parts.ts'
 
 export type Figures = { rows: number; frauds: number; auc: number; ap: number; ece: number; meanOverBase: number; recallAtBudget: number }
 export type Manifest = {
@@ -39,9 +39,6 @@ export type Manifest = {
   sha256: Record<string, string>
 }
 
-export const files = ['model.json', 'weights.bin'] as const
-const sha = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
-
 /** Writes the folder; the manifest last, so that a folder with one is whole. */
 export async function saveModel(directory: string, model: LayersModel, manifest: Omit<Manifest, 'sha256'>): Promise<Manifest> {
   mkdirSync(directory, { recursive: true })
@@ -67,9 +64,6 @@ export async function saveModel(directory: string, model: LayersModel, manifest:
 export const writeManifest = (directory: string, manifest: Manifest): void =>
   writeFileSync(join(directory, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`)
 
-/** Where a model's files come from; `name` says it in errors. */
-export type ModelSource = { name: string; read(file: string): Promise<Buffer> }
-
 /** A folder as a source. Its files that are not there throw `model_absent`, with what to do. */
 export const modelFolder = (directory: string): ModelSource => ({
   name: directory,
@@ -85,34 +79,10 @@ export const modelFolder = (directory: string): ModelSource => ({
 
 /** Reads a model and checks its bytes. Throws `model_corrupt`, with the file and what to do. */
 export async function readModel(source: ModelSource): Promise<{ manifest: Manifest; model: LayersModel }> {
-  const corrupt = (what: string, cause?: unknown) =>
-    new AssayError('model_corrupt', `The model in ${source.name} is damaged: ${what}. Take it from its source again`, {
-      cause,
-      status: 422,
-    })
-  const [manifestBytes, topology, weights] = await Promise.all(['manifest.json', ...files].map((file) => source.read(file)))
-  let manifest: Manifest
-  try {
-    manifest = JSON.parse(manifestBytes.toString()) as Manifest
-  } catch (error) {
-    throw corrupt(`manifest.json is not JSON (${messageOf(error)})`, error)
-  }
-  if (!Array.isArray(manifest?.features)) throw corrupt('manifest.json names no features')
-  for (const [name, bytes] of [
-    [files[0], topology],
-    [files[1], weights],
-  ] as const) {
-    if (sha(bytes) !== manifest.sha256?.[name]) throw corrupt(`${name} does not have the checksum that the manifest names`)
-  }
-  try {
-    const { modelTopology, weightsManifest } = JSON.parse(topology.toString()) as {
-      modelTopology: object
-      weightsManifest: { weights: tf.io.WeightsManifestEntry[] }[]
-    }
-    const data = weights.buffer.slice(weights.byteOffset, weights.byteOffset + weights.byteLength) as ArrayBuffer
-    const model = await loadLayersModel(tf.io.fromMemory({ modelTopology, weightSpecs: weightsManifest[0].weights, weightData: data }))
-    return { manifest, model }
-  } catch (error) {
-    throw corrupt(`TensorFlow.js does not take it (${messageOf(error)})`, error)
-  }
+  const { manifest, modelTopology, weightSpecs, weightData } = await readParts(source)
+  const specs = weightSpecs as tf.io.WeightsManifestEntry[]
+  const model = await loadLayersModel(tf.io.fromMemory({ modelTopology, weightSpecs: specs, weightData })).catch((error: unknown) => {
+    throw corrupt(source, `TensorFlow.js does not take it (${messageOf(error)})`, error)
+  })
+  return { manifest, model }
 }

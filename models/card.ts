@@ -60,7 +60,9 @@ ${Object.entries(plots)
 
 const named = ({ segment, value }: SegmentFigures) => `${segment}: ${value}`
 
-function segmentsOf({ parts, figures }: Judgement): string {
+function segmentsOf({ parts, figures, rows }: Judgement): string {
+  // Each kind of fraud is set against all that is genuine, so that scores and frauds are not of the same rows.
+  const apart = (segment: string) => parts.reduce((sum, p) => sum + (p.segment === segment ? p.rows : 0), 0) <= rows
   const told = parts.filter((p) => p.intervals)
   const small = parts.filter((p) => !p.intervals && p.frauds > 0)
   const least = told
@@ -76,7 +78,7 @@ ${tableOf(
     p.rows,
     p.frauds,
     ...(p.intervals ? [p.intervals.auc, p.intervals.ap, p.intervals.recall].map(bounded) : []),
-    digits(p.meanOverBase),
+    apart(p.segment) ? digits(p.meanOverBase) : '-',
   ]),
 )}
 ${small.length > 0 ? `\nToo few to say much: ${small.map((p) => `${named(p)} (${p.frauds} frauds)`).join(', ')}.\n` : ''}${

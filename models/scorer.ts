@@ -2,10 +2,11 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { AssayError } from '../services/shared/errors.ts'
-import { type Manifest, type ModelSource, modelFolder, readModel } from './artefact.ts'
+import { type Manifest, modelFolder, readModel } from './artefact.ts'
 import { type BackendName, loadBackend } from './backend.ts'
 import { type Encoding, encode } from './encoding.ts'
-import { featureNames, featureSetHash, width } from './fold/features.ts'
+import { width } from './fold/features.ts'
+import { checkFeatures, type ModelSource } from './parts.ts'
 import { createRampSums, type RampSums } from './ramp-sums.ts'
 import { createExplain, type Explain } from './reasons/explain.ts'
 import { encodingOfLayer, type Layer, networkOf } from './reasons/network.ts'
@@ -21,24 +22,6 @@ export type Scorer = {
 }
 
 type Dense = { kernel: tf.Tensor2D; bias: tf.Tensor1D; activation: string }
-/** Refuses a model whose features are not those of this version, and names the difference. */
-function checkFeatures(manifest: Manifest, directory: string): void {
-  if (manifest.featureSet === featureSetHash) return
-  const missing = featureNames.filter((n) => !manifest.features.includes(n))
-  const unknown = manifest.features.filter((n) => !featureNames.includes(n))
-  const difference =
-    missing.length + unknown.length === 0
-      ? 'the names are the same but their order or definitions are not'
-      : `it lacks ${missing.join(', ') || 'none'}; it wants ${unknown.join(', ') || 'none'} besides`
-  throw new AssayError(
-    'model_misfit',
-    `The model in ${directory} was trained on other features: ${difference}. Train it anew: npm run model -- train`,
-    {
-      status: 422,
-      details: { missing, unknown, featureSet: manifest.featureSet, expected: featureSetHash },
-    },
-  )
-}
 
 /** The dense layers with their weights. The kernels are called directly, since layers cost more than they do on small batches. */
 function denseLayers(model: LayersModel, directory: string): Dense[] {

@@ -2,12 +2,13 @@
 import type { Command } from 'commander'
 import { print } from '../../infra/local.ts'
 import { defaultSettings } from '../../services/shared/settings.ts'
-import { type Manifest, modelFolder, readModel, writeManifest } from '../artefact.ts'
+import { type Manifest, modelFolder, writeManifest } from '../artefact.ts'
 import { writeCard } from '../card.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { type Judgement, judge } from '../evaluation/judge.ts'
 import { outcomesOf, scoresOf } from '../evaluation/of-dataset.ts'
 import { featureNames } from '../fold/features.ts'
+import { readParts } from '../parts.ts'
 import type { Explain } from '../reasons/explain.ts'
 import { loadScorer } from '../scorer.ts'
 import { judgedPeriodOf, type Period } from '../training/periods.ts'
@@ -73,8 +74,7 @@ function trainedOn({ data }: Manifest, command: Command): Partial<SourceOptions>
 }
 
 async function card(folder: string, options: Options, command: Command): Promise<void> {
-  const { manifest, model } = await readModel(modelFolder(folder))
-  model.dispose()
+  const { manifest } = await readParts(modelFolder(folder))
   let told = manifest
   if (!options.drawOnly) {
     const data = await datasetFrom({ ...options, ...trainedOn(manifest, command) }, say)

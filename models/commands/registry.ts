@@ -21,8 +21,9 @@ import {
   type Version,
   withdraw,
 } from '../../services/shared/models.ts'
-import { files, type Manifest, modelFolder } from '../artefact.ts'
+import { type Manifest, modelFolder } from '../artefact.ts'
 import { cardOf, writeCard } from '../card.ts'
+import { files } from '../parts.ts'
 import { mustBeUsable } from '../usable.ts'
 import { addCompare } from './compare.ts'
 import { manifestOf, versionOf } from './versions.ts'

@@ -1,6 +1,6 @@
 /** A model as one row keeps it, and back: its manifest, its other files as one JSON of base64, and a checksum over both. */
 import { createHash } from 'node:crypto'
-import type { ModelSource } from '../../models/artefact.ts'
+import type { ModelSource } from '../../models/parts.ts'
 import { AssayError } from './errors.ts'
 
 export type Packed = { manifest: string; artefact: Buffer; sha256: Buffer }

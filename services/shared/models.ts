@@ -4,7 +4,7 @@
  * version that rows name is never deleted.
  */
 import { randomUUID } from 'node:crypto'
-import type { ModelSource } from '../../models/artefact.ts'
+import type { ModelSource } from '../../models/parts.ts'
 import { type Connection, type Database, isDuplicate } from './database.ts'
 import { AssayError } from './errors.ts'
 import { type Packed, pack, unpack } from './model-bytes.ts'
