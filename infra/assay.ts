@@ -5,6 +5,7 @@ import { messageOf } from '../services/shared/errors.ts'
 import { countersCommand } from './commands/counters.ts'
 import { customersCommand } from './commands/customers.ts'
 import { deadLettersCommand } from './commands/dead-letters.ts'
+import { explainCommand } from './commands/explain.ts'
 import { keysCommand } from './commands/keys.ts'
 import { labelsCommand } from './commands/labels.ts'
 import { migrateCommand } from './commands/migrate.ts'
@@ -25,6 +26,7 @@ const program = new Command('npm run assay --')
   .addCommand(tenantsCommand())
   .addCommand(keysCommand())
   .addCommand(usersCommand())
+  .addCommand(explainCommand())
   .addCommand(thresholdsCommand())
   .addCommand(ratesCommand())
   .addCommand(simulateCommand())

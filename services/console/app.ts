@@ -13,6 +13,7 @@ import { answerProblems, type ProblemWords } from '../shared/problems.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
 import type { Live } from './live.ts'
 import { caseRoutes } from './routes/cases.ts'
+import { explanationRoutes } from './routes/explanations.ts'
 import { liveRoutes } from './routes/live.ts'
 import { modelRoutes } from './routes/models.ts'
 import { sessionRoutes } from './routes/session.ts'
@@ -103,6 +104,7 @@ export async function createApp(deps: Dependencies): Promise<FastifyInstance> {
   })
   await app.register(sessionRoutes(database, sessions))
   await app.register(caseRoutes(database, live, deps.nudge))
+  await app.register(explanationRoutes(database))
   await app.register(liveRoutes(live, sessions))
   await app.register(modelRoutes(database, deps.backend))
   await app.register(trainingRunRoutes(database))

@@ -1,7 +1,8 @@
 /** Models as files: a version out of the registry, and another one into it. */
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
-import { files, type Manifest, type ModelSource } from '../../../models/artefact.ts'
+import type { Manifest } from '../../../models/artefact.ts'
+import { files, type ModelSource } from '../../../models/parts.ts'
 import type { BackendName } from '../../../models/backend.ts'
 import { cardOf } from '../../../models/card.ts'
 import { mustBeUsable } from '../../../models/usable.ts'
