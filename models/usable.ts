@@ -3,9 +3,9 @@ import Type from 'typebox'
 import { Compile } from 'typebox/compile'
 import { AssayError } from '../services/shared/errors.ts'
 import { type Manifest, modelFolder } from './artefact.ts'
-import { type ModelSource } from './parts.ts'
 import type { BackendName } from './backend.ts'
 import { width } from './fold/features.ts'
+import type { ModelSource } from './parts.ts'
 import { loadScorer } from './scorer.ts'
 
 const Share = Type.Number({ minimum: 0, maximum: 1 })
