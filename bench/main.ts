@@ -4,7 +4,9 @@ import { down, status, up } from '../infra/stack/stack.ts'
 import { messageOf } from '../services/shared/errors.ts'
 import { backlog } from './backlog.ts'
 import type { Watched } from './drain.ts'
+import { addReasons } from './reasons.ts'
 import { shadowCost } from './shadow.ts'
+
 import { type Report, throughput } from './throughput.ts'
 
 const whole = (least: number) => (text: string) => {
@@ -97,6 +99,8 @@ program
       return report.target.met
     }),
   )
+
+addReasons(program)
 
 /** Brings the bench's servers up for `work`, which says whether its targets were met, and ends those that it started. */
 async function onServers(options: { profile?: string }, work: (watched: Watched) => Promise<boolean>): Promise<void> {

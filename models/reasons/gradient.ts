@@ -57,7 +57,7 @@ export function createTail(layers: Network['layers']): Tail {
 }
 
 /** Adds `by` times `count` numbers of a kernel to `into`, each from its place on. Four at once, which takes two thirds of the time. */
-export function addRow(into: Float64Array, place: number, count: number, by: number, kernel: Float32Array, row: number): void {
+export function addRow(into: Float64Array, place: number, count: number, by: number, kernel: Float64Array, row: number): void {
   const end = place + count
   let u = place
   let at = row
@@ -71,7 +71,7 @@ export function addRow(into: Float64Array, place: number, count: number, by: num
 }
 
 /** The product of `vector` and a row of a kernel. */
-function rowTimes(vector: Float64Array, from: number, end: number, kernel: Float32Array, row: number): number {
+function rowTimes(vector: Float64Array, from: number, end: number, kernel: Float64Array, row: number): number {
   let [a, b, c, d] = [0, 0, 0, 0]
   let u = from
   let at = row + from

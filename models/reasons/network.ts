@@ -5,7 +5,7 @@ import { type Encoding, encodingIn } from '../encoding.ts'
 export type Layer = { inputs: number; units: number; kernel: Float32Array; bias: Float32Array; activation: string }
 
 /** `from` and `to` bound what is not zero in each row of the kernel: members of an ensemble lie side by side, with zeros between them. */
-type Matrix = Layer & { from: Int32Array; to: Int32Array }
+type Matrix = Omit<Layer, 'kernel'> & { kernel: Float64Array; from: Int32Array; to: Int32Array }
 
 export type Network = {
   encoding: Encoding
@@ -42,7 +42,8 @@ function bounded(layer: Layer): Matrix {
     from[i] = first
     to[i] = end
   }
-  return { ...layer, from, to }
+  // What is multiplied with float64 all the time is kept as such: each conversion costs as much as the product.
+  return { ...layer, kernel: Float64Array.from(kernel), from, to }
 }
 
 /** Takes the layers in their order, an encoding first if there is one. */
