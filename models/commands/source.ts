@@ -53,8 +53,8 @@ export const withSource = (command: Command): Command =>
     .option('--to <time>', 'and before this', instant)
     .option('--at <time>', 'by labels as they were known then, instead of now', instant)
     .option('--data-seed <number>', 'seed of the simulated bank; take one that nobody plays', positive, 9001)
-    .option('--transactions <number>', 'of the simulated bank', positive, 900_000)
-    .option('--customers <number>', 'of the simulated bank', positive, 11_000)
+    .option('--transactions <number>', 'of the simulated bank', positive, 1_000_000)
+    .option('--customers <number>', 'of the simulated bank', positive, 12_000)
     .option('--days <number>', 'over which they are spread', positive, 75)
 
 function readMap(path: string | undefined) {

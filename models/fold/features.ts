@@ -30,6 +30,8 @@ const day = 24 * hour
 /** Windows in milliseconds, shortest first. */
 export const windows = { '1h': hour, '24h': day, '7d': 7 * day, '30d': 30 * day } as const
 export const longestWindow = windows['30d']
+/** A payment is large when it is so many times the customer's median, and is remembered so long. */
+export const large = { times: 3, window: 14 * day } as const
 
 type Make = (name: string, type: FeatureType, unit: string, meaning: string, since?: string) => Feature
 const of =
@@ -77,6 +79,12 @@ const ownFeatures: readonly Feature[] = [
     'number',
     'ratio',
     'Amount of the payments in 24 hours over a thirtieth of those in 30 days; 0 where there is none',
+  ),
+  own(
+    'large_14d',
+    'count',
+    'payments',
+    'Payments in 14 days, this one included, of more than 3 times the median of the earlier payments in 30 days; 0 where there is none',
   ),
   own('same_amount_24h', 'count', 'payments', 'Earlier payments of the same amount in 24 hours'),
   own('same_counterparty_24h', 'count', 'payments', 'Earlier payments to the same counterparty in 24 hours; 0 where none is named'),

@@ -2,7 +2,7 @@
 import type { Declines } from './declines.ts'
 import { Distinct } from './distinct.ts'
 import { type Entry, factBits, latOf, lonOf } from './entry.ts'
-import { indexOf, longestWindow, windows } from './features.ts'
+import { indexOf, large, longestWindow, windows } from './features.ts'
 import { type History, mostEntries, word, words } from './history.ts'
 import { amongRound, medianOf } from './numbers.ts'
 import type { Known } from './parties.ts'
@@ -32,6 +32,7 @@ const at = {
   overMax: indexOf('amount_over_max'),
   deviation: indexOf('amount_deviation'),
   dayOverHabit: indexOf('day_over_habit'),
+  large: indexOf('large_14d'),
   sameAmount: indexOf('same_amount_24h'),
   sameCounterparty: indexOf('same_counterparty_24h'),
   sameCounterparty30: indexOf('same_counterparty_30d'),
@@ -76,6 +77,8 @@ const counterparties = new Distinct(1 << 20)
 const devices = new Distinct(1 << 16)
 const instruments = new Distinct(1 << 12)
 const amounts = new Float32Array(mostEntries)
+/** The newest of them, kept in place while `medianOf` moves the others about. */
+const recent = new Float32Array(mostEntries)
 
 // The bits of a float32, there and back.
 const float = new Float32Array(1)
@@ -88,6 +91,7 @@ export function fold(history: History, declines: Declines | undefined, known: Kn
   const from1 = time - windows['1h']
   const from24 = time - day
   const from7 = time - windows['7d']
+  const from14 = time - large.window
   const from30 = time - longestWindow
   const country = entry.facts & countryMask
   const channel = entry.facts & channelMask
@@ -96,6 +100,7 @@ export function fold(history: History, declines: Declines | undefined, known: Kn
   let n1 = 0
   let n24 = 0
   let n7 = 0
+  let n14 = 0
   let n30 = 0
   let s1 = 0
   let s24 = 0
@@ -162,6 +167,7 @@ export function fold(history: History, declines: Declines | undefined, known: Kn
       squares += a * a
       if (a > m30) m30 = a
       if (same) sameCounterparty30++
+      if (t > from14) recent[n14++] = a
       if (t > from7) {
         n7++
         s7 += a
@@ -235,10 +241,15 @@ export function fold(history: History, declines: Declines | undefined, known: Kn
   out[maxima + 2] = Math.max(m7, ownAmount)
   out[maxima + 3] = Math.max(m30, ownAmount)
   out[start + at.ratio] = n30 === 0 ? 1 : entry.amount / Math.max(mean, 1)
-  out[start + at.overMedian] = n30 === 0 ? 1 : entry.amount / Math.max(medianOf(amounts, n30), 1)
+  const median = n30 === 0 ? 0 : medianOf(amounts, n30)
+  out[start + at.overMedian] = n30 === 0 ? 1 : entry.amount / Math.max(median, 1)
   out[start + at.overMax] = n30 === 0 ? 1 : entry.amount / Math.max(m30, 1)
   out[start + at.deviation] = n30 < 2 ? 0 : Math.max(-20, Math.min(20, (entry.amount - mean) / Math.max(spread, mean * 0.05, 1)))
   out[start + at.dayOverHabit] = (30 * (s24 + ownAmount)) / Math.max(s30 + ownAmount, 1)
+  const bound = n30 === 0 ? Number.POSITIVE_INFINITY : large.times * median
+  let larger = ownAmount > bound ? 1 : 0
+  for (let i = 0; i < n14; i++) if (recent[i] > bound) larger++
+  out[start + at.large] = larger
   out[start + at.sameAmount] = sameAmount
   out[start + at.sameCounterparty] = sameCounterparty24
   out[start + at.sameCounterparty30] = sameCounterparty30

@@ -8,7 +8,7 @@
  * (history, unknown places) stays as it is.
  */
 import { baseRate, entityTypes, mostDays, priorWeight } from '../fold/counters.ts'
-import { featureNames, indexOf, windows } from '../fold/features.ts'
+import { indexOf, windows } from '../fold/features.ts'
 
 const names = ['1h', '24h', '7d', '30d'] as const
 const spans = names.map((w) => ({
@@ -26,9 +26,7 @@ const zero = [
   ...['new_counterparty', 'new_category', 'new_device', 'new_country', 'new_channel', 'new_instrument', 'home_distance', 'speed'],
   ...['declined_24h', 'declined_outcomes_24h', 'declined_outcomes_30d', 'refunds_30d', 'credits_24h', 'credit_sum_24h', 'cash_24h'],
   ...['large_14d'],
-]
-  .filter((name) => featureNames.includes(name))
-  .map(indexOf)
+].map(indexOf)
 
 const at = {
   amount: indexOf('amount'),

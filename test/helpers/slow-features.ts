@@ -114,6 +114,7 @@ export function slowFeatures(
     amount_over_max: amounts.length === 0 ? 1 : amountOf(item) / Math.max(greatest(amounts), 1),
     amount_deviation: amounts.length < 2 ? 0 : Math.max(-20, Math.min(20, (amountOf(item) - mean) / Math.max(deviation, mean * 0.05, 1))),
     day_over_habit: (30 * sumOf(withThis, day)) / Math.max(1, sumOf(withThis, 30 * day)),
+    large_14d: amounts.length === 0 ? 0 : within(withThis, 14 * day).filter((e) => amountOf(e) > 3 * median(amounts)).length,
     same_amount_24h: within(payments, day).filter((e) => amountOf(e) === amountOf(item)).length,
     same_counterparty_24h: within(sameCounterparty, day).length,
     same_counterparty_30d: sameCounterparty.length,

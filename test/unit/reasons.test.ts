@@ -175,7 +175,7 @@ describe('the usual transaction', () => {
 
 describe('reasons', () => {
   it('have a group for every feature', () => {
-    expect([...featureNames, 'large_14d'].filter((name) => !isGrouped(name))).toEqual([])
+    expect(featureNames.filter((name) => !isGrouped(name))).toEqual([])
   })
 
   it('say what raises the score, the most telling first, with value, usual value and share', () => {
