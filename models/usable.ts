@@ -1,9 +1,10 @@
 /** Whether a model may enter the registry, and become champion: it is loaded as a detector loads it, and scores once. */
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
-import { AssayError } from '../services/shared/errors.ts'
+import { AssayError, messageOf } from '../services/shared/errors.ts'
 import { type Manifest, modelFolder } from './artefact.ts'
 import type { BackendName } from './backend.ts'
+import { cardOf } from './card.ts'
 import { width } from './fold/features.ts'
 import type { ModelSource } from './parts.ts'
 import { loadScorer } from './scorer.ts'
@@ -45,6 +46,11 @@ export async function mustBeUsable(from: string | ModelSource, backend: 'auto' |
       new AssayError('model_corrupt', `The model in ${source.name} is damaged: ${what}. Take it from its source again`, { status: 422 })
     const [fault] = told.Errors(scorer.manifest)
     if (fault) throw corrupt(`manifest.json: ${fault.instancePath || '/'} ${fault.message}`)
+    try {
+      cardOf(scorer.manifest)
+    } catch (error) {
+      throw corrupt(`manifest.json says of its judgement what cannot be read (${messageOf(error)})`)
+    }
     const scores = scorer.score(new Float32Array(width), 1)
     if (scores.length !== 1 || !(scores[0] >= 0 && scores[0] <= 1)) throw corrupt('it does not give one probability for a transaction')
     return scorer.manifest

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { modelFolder } from '../../models/artefact.ts'
+import { plots } from '../../models/evaluation/plots.ts'
 import { featureSetHash } from '../../models/fold/features.ts'
 import type { Agreement, Comparison, ModelDetail, ModelList } from '../../services/console/models/api.ts'
 import { pack, unpack } from '../../services/console/models/tar.ts'
@@ -207,7 +208,7 @@ test('what export gives is the model byte for byte, and is taken in again', asyn
   expect(answer.headers.get('content-disposition')).toBe('attachment; filename="model-2.tar"')
   const archive = Buffer.from(await answer.arrayBuffer())
   const files = unpack(archive)
-  expect([...files.keys()]).toEqual([...parts, 'MODEL_CARD.md'])
+  expect([...files.keys()]).toEqual([...parts, 'MODEL_CARD.md', ...Object.keys(plots).map((name) => `${name}.svg`)])
   for (const name of parts) expect(files.get(name)).toEqual(readFileSync(join(folder, name)))
   expect([(await send(url, cookie, archive)).status, (await ana<ModelList>('GET', '')).body.models.length]).toEqual([201, 2])
   await b.database.execute("UPDATE models SET artefact = REPLACE(artefact, 'A', 'B') WHERE version = 2")
@@ -230,6 +231,9 @@ test('what is not a model, was tampered with, was made for other features or is 
   const noFigures = await shiftedModel(1, (manifest) => {
     manifest.figures = { ...manifest.figures, network: {} as never }
   })
+  const noParts = await shiftedModel(1, (manifest) => {
+    manifest.judgement = {} as never
+  })
   const notFinite = await shiftedModel(Number.NaN)
   const answers = [
     [archiveOf(folder).subarray(0, 5000), 400, 'archive_unreadable'],
@@ -238,6 +242,7 @@ test('what is not a model, was tampered with, was made for other features or is 
     [changed('weights.bin', (bytes) => `${bytes.slice(0, -1)}x`), 422, 'model_corrupt'],
     [changed('manifest.json', (text) => text.slice(1)), 422, 'model_corrupt'],
     [archiveOf(noFigures), 422, 'model_corrupt'],
+    [archiveOf(noParts), 422, 'model_corrupt'],
     [archiveOf(notFinite), 422, 'model_corrupt'],
     [archiveOf(otherFeatures), 422, 'model_misfit'],
     [Buffer.alloc(16 * 1024 * 1024 + 1), 413, 'request_invalid'],

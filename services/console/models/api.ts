@@ -2,7 +2,6 @@
 import type { Manifest } from '../../../models/artefact.ts'
 import type { Comparison } from '../../../models/comparison.ts'
 import type { Agreement, Counts } from '../../../models/evaluation/agreement.ts'
-import type { Judgement } from '../../../models/evaluation/judge.ts'
 import type { Change, State } from '../../shared/models.ts'
 import type { TrainingRun } from '../../shared/training-runs.ts'
 
@@ -29,16 +28,9 @@ export type ModelRow = {
 /** `before` was champion before the champion: where rolling back goes to. */
 export type ModelList = { champion: number | null; before: number | null; models: ModelRow[] }
 
-/** What a manifest may say besides, of the period that the model was judged by. */
-export type Judged = {
-  judgement?: Pick<Judgement, 'parts' | 'figures'>
-  /** What raises the scores of its alerts: each feature's part, the greatest first. */
-  leansOn?: { feature: string; share: number }[]
-}
-
 export type ModelDetail = Omit<ModelRow, 'figures' | 'data'> & {
   sha256: string
-  manifest: Omit<Manifest, 'bins'> & Judged
+  manifest: Omit<Manifest, 'bins'>
   /** Markdown. */
   card: string
   /** The newest first. */

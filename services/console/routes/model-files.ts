@@ -4,6 +4,7 @@ import Type from 'typebox'
 import type { Manifest } from '../../../models/artefact.ts'
 import type { BackendName } from '../../../models/backend.ts'
 import { cardOf } from '../../../models/card.ts'
+import { plotsOf } from '../../../models/evaluation/plots.ts'
 import { files, type ModelSource } from '../../../models/parts.ts'
 import { mustBeUsable } from '../../../models/usable.ts'
 import type { Database } from '../../shared/database.ts'
@@ -45,6 +46,8 @@ export function modelFileRoutes(database: Database, backend: 'auto' | BackendNam
         for (const file of ['manifest.json', ...files]) content.set(file, await source.read(file))
         const manifest = JSON.parse(String(content.get('manifest.json'))) as Manifest
         content.set('MODEL_CARD.md', Buffer.from(cardOf(manifest)))
+        if (manifest.judgement)
+          for (const [name, svg] of Object.entries(await plotsOf(manifest.judgement))) content.set(`${name}.svg`, Buffer.from(svg))
         reply.header('content-disposition', `attachment; filename="model-${params.version}.tar"`)
         return reply.type('application/x-tar').send(pack(content))
       },

@@ -1,9 +1,9 @@
-import type { Judged } from '../../../models/api.ts'
+import type { Manifest } from '../../../models/api.ts'
 import { count } from '../format.ts'
 import { figure } from './figure-names.ts'
 import './segments.css'
 
-type Part = NonNullable<Judged['judgement']>['parts'][number]
+type Part = NonNullable<Manifest['judgement']>['parts'][number]
 type Props = { parts: Part[]; whole: number }
 
 /** Figures by part of the data. Of those with few frauds only the counts are told. */
