@@ -104,7 +104,7 @@ test('an alarm names what moved when amounts change their unit or devices are lo
   const names = ({ drift }: Control) => drift?.columns.map((c) => c.name) ?? []
   expect(inCents).toMatchObject({ version: 1, drift: { state: 'alarm' } })
   expect(names(inCents)).toEqual(expect.arrayContaining(['amount', 'sum_24h', 'mean_7d', 'max_1h']))
-  expect(names(inCents).filter((name) => !/amount|sum|mean|max|day_over_habit/.test(name))).toEqual([])
+  expect(names(inCents).filter((name) => !/amount|sum|mean|max|large|day_over_habit/.test(name))).toEqual([])
   expect(names(withoutDevices)).toContain('device_unknown')
   expect(names(withoutDevices).filter((name) => !name.includes('device'))).toEqual([])
 

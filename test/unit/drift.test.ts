@@ -173,7 +173,7 @@ describe('drift of a simulated bank', () => {
     const names = drifting(report)
     expect(names[0]).toBe('amount')
     expect(names).toEqual(expect.arrayContaining(['sum_24h', 'mean_7d', 'max_1h', 'amount_ratio']))
-    expect(names.filter((name) => !/amount|sum|mean|max|day_over_habit/.test(name))).toEqual([])
+    expect(names.filter((name) => !/amount|sum|mean|max|large|day_over_habit/.test(name))).toEqual([])
   })
 
   it('alarms when devices are no longer named, and names what is made of devices', () => {
