@@ -9,7 +9,7 @@ import { type Decision, tenantTopic } from '../../services/shared/events.ts'
 import { canary, register, shadow, withdraw } from '../../services/shared/models.ts'
 import { type Bank, bank, detector, rows } from '../helpers/bank.ts'
 import { brokenModel, shiftedModel } from '../helpers/models.ts'
-import { eventually } from '../helpers/servers.ts'
+import { eventually, unique } from '../helpers/servers.ts'
 import { record, transaction } from '../helpers/transactions.ts'
 
 const ana = { by: 'ana', reason: 'trained' }
@@ -58,10 +58,14 @@ test('models in shadow score every row of the champion, their scores are recorde
   }
   expect(during.some(({ score }) => score > 1e-4 && score < 0.9)).toBe(true)
 
-  const decisions = new Map<string, Decision & Record<string, unknown>>()
-  await readTopic(b.bus, tenantTopic(b.name, 'decisions'), `${b.config.group}-reader`, (r) => {
-    const decision = JSON.parse((r.value as Buffer).toString()) as Decision & Record<string, unknown>
-    decisions.set(decision.id, decision)
+  // Rows are there before their decisions are on the topic.
+  const decisions = await eventually('all decisions', async () => {
+    const found = new Map<string, Decision & Record<string, unknown>>()
+    await readTopic(b.bus, tenantTopic(b.name, 'decisions'), unique('reader-'), (r) => {
+      const decision = JSON.parse((r.value as Buffer).toString()) as Decision & Record<string, unknown>
+      found.set(decision.id, decision)
+    })
+    return during.every(({ id }) => found.has(id)) && found
   })
   const [one, other] = [decisions.get('before-7'), decisions.get('during-7')]
   expect(Object.keys(other ?? {})).toEqual(Object.keys(one ?? {}))
