@@ -47,7 +47,8 @@ function dealer(b: Bank) {
     const own = payments.filter(({ time }) => Date.parse(time) >= now - from * day && Date.parse(time) < now - to * day)
     const thefts = own
       .filter((_, i) => i % every === 0)
-      .map((t) => theft(b, t.customer as string, t.instrument, number++, Date.parse(t.time) + 600_000))
+      // Minutes or half a day later, so that the time between is no mark of them.
+      .map((t, i) => theft(b, t.customer as string, t.instrument, number++, Date.parse(t.time) + 600_000 + ((i * 7919) % 720) * 60_000))
     return { transactions: [...own, ...thefts].sort((x, y) => Date.parse(x.time) - Date.parse(y.time)), thefts }
   }
 }
@@ -164,7 +165,7 @@ test('a new kind of fraud passes, is reported, learnt, shadowed, promoted by a s
 
   // Whoever trained it does not promote it. Somebody else does, while payments flow.
   expect((await post(ana, '/api/models/2/promote', { reason: 'mine', insteadOf: 1 })).status).toBe(403)
-  const flow = deal(3, 1, 10)
+  const flow = deal(3, 1.5, 10)
   const flowing = (async () => {
     for (let i = 0; i < flow.transactions.length; i += 20) await send(b, flow.transactions.slice(i, i + 20))
   })()
@@ -177,7 +178,7 @@ test('a new kind of fraud passes, is reported, learnt, shadowed, promoted by a s
   })
 
   // The same fraud is stopped now, and becomes cases.
-  const caught = deal(1, 0.1, 3)
+  const caught = deal(1.5, 0.6, 2)
   await send(b, caught.transactions)
   await decidedAll(b)
   const after = await raised(b, caught.thefts)
