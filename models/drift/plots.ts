@@ -1,8 +1,9 @@
 /** Plots of a drift as SVG. */
 import type { TopLevelSpec } from 'vega-lite'
+import { reliabilityPlot } from '../evaluation/plots.ts'
 import { svgOf } from '../evaluation/svg.ts'
 import { thresholds } from './psi.ts'
-import type { Watched } from './watched.ts'
+import { columnsOf, type Watched } from './watched.ts'
 
 const [width, height] = [380, 260]
 const colours = { stable: '#1f5fa8', moving: '#c98a00', drifting: '#b3261e' }
@@ -17,8 +18,8 @@ const limits = (channel: 'x' | 'y') => ({
 })
 
 function farthest({ drift }: Watched): TopLevelSpec | undefined {
-  if (!('features' in drift)) return undefined
-  const columns = [...(drift.score ? [drift.score] : []), ...drift.features.slice(0, mostBars)].filter(({ psi }) => psi !== undefined)
+  const columns = columnsOf(drift, mostBars).filter(({ psi }) => psi !== undefined)
+  if (columns.length === 0) return undefined
   return {
     title: 'Stability index: dashes where something moves, and has drifted',
     width,
@@ -130,31 +131,8 @@ const meanScores = ({ days }: Watched): TopLevelSpec => ({
   resolve: { scale: { y: 'independent' } },
 })
 
-function calibrated({ calibration }: Watched): TopLevelSpec | undefined {
-  if (!calibration) return undefined
-  const stretched = { type: 'symlog' as const, constant: 0.0005, domain: [0, 1] }
-  const ticks = { values: [0, 0.001, 0.01, 0.1, 0.5, 1], format: '~g' }
-  return {
-    title: 'Calibration: bins of equal weight, on the dashes if scores kept what they promised',
-    width,
-    height,
-    layer: [
-      {
-        data: { values: [0, 1].map((x) => ({ meanScore: x, fraudShare: x })) },
-        mark: { type: 'line', strokeDash: [4, 4], color: '#888' },
-        encoding: {
-          x: { field: 'meanScore', type: 'quantitative', scale: stretched, axis: ticks, title: 'mean score' },
-          y: { field: 'fraudShare', type: 'quantitative', scale: stretched, axis: ticks, title: 'share of frauds' },
-        },
-      },
-      {
-        data: { values: calibration.bins },
-        mark: { type: 'point', filled: true, color: colours.stable, size: 45 },
-        encoding: { x: { field: 'meanScore', type: 'quantitative' }, y: { field: 'fraudShare', type: 'quantitative' } },
-      },
-    ],
-  }
-}
+const calibrated = ({ calibration }: Watched) =>
+  calibration && reliabilityPlot('Calibration: bins of equal weight, on the dashes if scores kept what they promised', calibration.bins)
 
 /** One SVG each, of what there is to be drawn. */
 export function driftPlots(of: Watched): Promise<string[]> {

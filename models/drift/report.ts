@@ -2,7 +2,7 @@
 import { htmlPage, htmlPlots, htmlTable } from '../evaluation/page.ts'
 import { driftPlots } from './plots.ts'
 import type { ColumnDrift } from './psi.ts'
-import type { Watched } from './watched.ts'
+import { columnsOf, type Watched } from './watched.ts'
 
 const percent = (share: number) => `${(100 * share).toFixed(2)} %`
 const day = (instant: string) => instant.slice(0, 16).replace('T', ' ')
@@ -16,10 +16,10 @@ const columnRow = ({ name, psi, missing, verdict }: ColumnDrift): string[] => [
 ]
 
 /** The score, then the features that moved most, at most `most` of them; the head first. */
-export function driftRows({ drift }: Watched, most = Number.POSITIVE_INFINITY): string[][] {
-  const columns = 'features' in drift ? [...(drift.score ? [drift.score] : []), ...drift.features.slice(0, most)] : []
-  return [['of', 'index', 'missing when trained', 'missing now', 'verdict'], ...columns.map(columnRow)]
-}
+export const driftRows = ({ drift }: Watched, most?: number): string[][] => [
+  ['of', 'index', 'missing when trained', 'missing now', 'verdict'],
+  ...columnsOf(drift, most).map(columnRow),
+]
 
 /** What was looked at and what came of it, in sentences. */
 export function driftWords({ of, model, from, to, zone, transactions, rows, otherFeatures, rescored, drift }: Watched): string[] {

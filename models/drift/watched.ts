@@ -50,9 +50,9 @@ export function createDays(bins: Counts['bins'], names: readonly string[], span:
   return { starts, counts: starts.map(() => new Counts(bins, names)) }
 }
 
-/** The score, where it is told, and the features. */
-export const columnsOf = (drift: DriftReport): ColumnDrift[] =>
-  'features' in drift ? [...(drift.score ? [drift.score] : []), ...drift.features] : []
+/** The score, where it is told, and the features, the farthest first, at most `most` of them. */
+export const columnsOf = (drift: DriftReport, most?: number): ColumnDrift[] =>
+  'features' in drift ? [...(drift.score ? [drift.score] : []), ...drift.features.slice(0, most)] : []
 
 /** Names of the score and of the features that moved farthest. */
 export function followedOf(drift: DriftReport): string[] {

@@ -1,6 +1,7 @@
 /** Plots of a judgement as SVG. */
 import type { TopLevelSpec } from 'vega-lite'
 import type { Judgement } from './judge.ts'
+import type { Bin } from './metrics.ts'
 import { svgOf } from './svg.ts'
 
 const [width, height] = [380, 260]
@@ -34,8 +35,9 @@ const precisionRecall = ({ precisionRecall: values, baseRate }: Drawn): TopLevel
 const stretched = { type: 'symlog' as const, constant: 0.0005, domain: [0, 1] }
 const ticks = { values: [0, 0.001, 0.01, 0.1, 0.5, 1], format: '~g' }
 
-const reliability = ({ reliability: values }: Drawn): TopLevelSpec => ({
-  title: 'Reliability: bins of equal weight, on the dashes if calibrated',
+/** Mean score and share of frauds of bins of equal weight: those of a calibrated model lie on the dashes. */
+export const reliabilityPlot = (title: string, values: Bin[]): TopLevelSpec => ({
+  title,
   width,
   height,
   layer: [
@@ -54,6 +56,9 @@ const reliability = ({ reliability: values }: Drawn): TopLevelSpec => ({
     },
   ],
 })
+
+const reliability = ({ reliability: bins }: Drawn) =>
+  reliabilityPlot('Reliability: bins of equal weight, on the dashes if calibrated', bins)
 
 const byBudget = ({ byBudget: values }: Drawn): TopLevelSpec => ({
   title: 'Recall by share of transactions looked at, with 95 % intervals',
