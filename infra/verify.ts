@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import type { Database } from '../services/shared/database.ts'
 import { AssayError } from '../services/shared/errors.ts'
-import { checkSettings, type Settings } from '../services/shared/settings.ts'
+import { readSettings, type Settings } from '../services/shared/settings.ts'
 import { print, withDatabase } from './local.ts'
 import { createProgressLine } from './progress-line.ts'
 import { compareCounters, slack } from './verify/counters.ts'
@@ -30,19 +30,11 @@ export type Verified = {
 
 const mostIds = 20
 
-/** Settings by version; a version that is gone throws, since decisions name it. */
+/** Settings by version, each read once. */
 function policies(database: Database, tenant: string): (version: number) => Promise<Settings> {
   const known = new Map<number, Settings>()
   return async (version) => {
-    const before = known.get(version)
-    if (before) return before
-    const [row] = await database.query<{ settings: string }>('SELECT settings FROM tenant_settings WHERE tenant = ? AND version = ?', [
-      tenant,
-      version,
-    ])
-    if (!row)
-      throw new AssayError('policy_unknown', `There is no version ${version} of the settings of ${tenant}, though decisions name it`)
-    const settings = checkSettings(JSON.parse(row.settings))
+    const settings = known.get(version) ?? (await readSettings(database, tenant, version))
     known.set(version, settings)
     return settings
   }

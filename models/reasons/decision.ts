@@ -3,7 +3,7 @@ import type { Database } from '../../services/shared/database.ts'
 import { AssayError, messageOf } from '../../services/shared/errors.ts'
 import { actions, type Reason, type Transaction } from '../../services/shared/events.ts'
 import { registeredModel } from '../../services/shared/models.ts'
-import { checkSettings, type Settings } from '../../services/shared/settings.ts'
+import { readSettings, type Settings } from '../../services/shared/settings.ts'
 import { featureNames, featureSetHash, indexOf, width } from '../fold/features.ts'
 import { createExplain, type Explain } from './explain.ts'
 import { codeOf } from './groups.ts'
@@ -74,15 +74,6 @@ async function rowOf(database: Database, tenant: string, id: string): Promise<Ro
   )
 }
 
-async function settingsOf(database: Database, tenant: string, version: number): Promise<Settings> {
-  const [row] = await database.query<{ settings: string }>('SELECT settings FROM tenant_settings WHERE tenant = ? AND version = ?', [
-    tenant,
-    version,
-  ])
-  if (!row) throw new AssayError('policy_unknown', `There is no version ${version} of the settings of ${tenant}, though decisions name it`)
-  return checkSettings(JSON.parse(row.settings))
-}
-
 /** Makes the function for a database. Models of the last decisions are kept: a version never changes. */
 export function createExplainDecision(database: Database): (tenant: string, id: string) => Promise<ExplainedDecision> {
   const models = new Map<number, Promise<Explain>>()
@@ -115,7 +106,7 @@ export function createExplainDecision(database: Database): (tenant: string, id: 
         { status: 409 },
       )
     const explain = await modelOf(row.model, id)
-    const { thresholds } = await settingsOf(database, tenant, row.policy)
+    const { thresholds } = await readSettings(database, tenant, row.policy)
     const vector = new Float32Array(width)
     new Uint8Array(vector.buffer).set(row.features)
     const [{ logit, usualLogit, usual, added, reasons }] = explain(vector, [0])

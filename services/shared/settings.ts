@@ -143,6 +143,16 @@ export async function readTenants(database: Database): Promise<Tenant[]> {
   return rows.map((r) => ({ ...r, settings: checkSettings(JSON.parse(r.settings)) }))
 }
 
+/** One version of a tenant's settings. Throws `policy_unknown` where it is gone, though rows name it. */
+export async function readSettings(database: Database, tenant: string, version: number): Promise<Settings> {
+  const [row] = await database.query<{ settings: string }>('SELECT settings FROM tenant_settings WHERE tenant = ? AND version = ?', [
+    tenant,
+    version,
+  ])
+  if (!row) throw new AssayError('policy_unknown', `There is no version ${version} of the settings of ${tenant}, though decisions name it`)
+  return checkSettings(JSON.parse(row.settings))
+}
+
 /** Writes a new version of a tenant's settings and returns its number. Two who save at once get two numbers. */
 export async function saveSettings(database: Database, tenant: string, settings: Settings, by: string): Promise<number> {
   checkSettings(settings)
