@@ -1,10 +1,9 @@
 /** What a bank's labels did to the counters, in the order in which it was done. */
-
 import type { LabelEffect } from '../../services/detector/counters/entries.ts'
 import { countedSince } from '../../services/detector/counters/labels.ts'
 import type { Database } from '../../services/shared/database.ts'
 import type { Label, Transaction } from '../../services/shared/events.ts'
-import { type Said, type Standing, standingOf } from '../../services/shared/labels.ts'
+import { type Said, type Standing, standingAfter } from '../../services/shared/labels.ts'
 
 /** `at` is when it began to count: once it was known and its transaction decided; milliseconds since 1970. */
 export type CountedLabel = LabelEffect & { at: number }
@@ -54,15 +53,13 @@ export async function labelsAsCounted(database: Database, tenant: string, from: 
   for await (const rows of labelsByTransaction(database, tenant)) {
     const parties = JSON.parse(rows[0].event.toString()) as Transaction
     const said: Said[] = []
-    let before: Standing | undefined
     for (const row of rows.sort((a, b) => a.received - b.received)) {
       const { id, value, source, known_at: knownAt, received, decided } = row
-      said.push({ id, value, source, knownAt, since: countedSince(knownAt, received) })
-      const after = standingOf(said) as Standing
-      if (after.value === before?.value && after.since === before.since) continue
-      const changes = [...change(after, 1), ...(before ? change(before, -1) : [])].filter((c) => c.knownAt >= from)
+      const changed = standingAfter(said, { id, value, source, knownAt, since: countedSince(knownAt, received) })
+      if (!changed) continue
+      const { now, before } = changed
+      const changes = [...change(now, 1), ...(before ? change(before, -1) : [])].filter((c) => c.knownAt >= from)
       if (changes.length > 0) counted.push({ at: Math.max(received, decided), parties, changes })
-      before = after
     }
   }
   return counted.sort((a, b) => a.at - b.at)

@@ -3,7 +3,7 @@ import type { SimulatedEvent } from '../../infra/simulator/simulate.ts'
 import { euros } from '../../infra/simulator/world.ts'
 import { exponentOf } from '../../services/shared/currencies.ts'
 import { customerOf, type Label, type Transaction } from '../../services/shared/events.ts'
-import { type Said, type Standing, standingOf } from '../../services/shared/labels.ts'
+import { type Said, type Standing, standingAfter } from '../../services/shared/labels.ts'
 import { addLabel, addTransaction, cardBit, counterFeatures, entityTypes, namedBy, readCounters, stateWords } from '../fold/counters.ts'
 import { entryOf, hashOf } from '../fold/entry.ts'
 import { featureNames, featureSetHash, ownWidth, width } from '../fold/features.ts'
@@ -82,15 +82,14 @@ export function foldStream(
     const row = rowOf.get(label.transaction)
     if (row === undefined) return
     const value = { genuine, fraud, inconclusive: unknown }[label.value]
-    labels.push({ row, knownAt: Date.parse(label.knownAt), value, source: sources.indexOf(label.source) })
-    const said = labelled.get(row) ?? []
-    const before = standingOf(said)
-    labelled.set(row, said)
     const knownAt = Date.parse(label.knownAt)
-    said.push({ id: label.id, value: label.value, source: label.source, knownAt, since: knownAt })
-    const after = standingOf(said)
-    if (before) count(row, before, -1)
-    if (after) count(row, after, 1)
+    labels.push({ row, knownAt, value, source: sources.indexOf(label.source) })
+    const said = labelled.get(row) ?? []
+    labelled.set(row, said)
+    const changed = standingAfter(said, { id: label.id, value: label.value, source: label.source, knownAt, since: knownAt })
+    if (!changed) return
+    if (changed.before) count(row, changed.before, -1)
+    count(row, changed.now, 1)
   }
   const takeTransaction = (event: Transaction, row: number) => {
     const time = Date.parse(event.time)

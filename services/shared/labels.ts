@@ -31,6 +31,14 @@ export function standingOf(said: readonly Said[]): Standing | undefined {
   return { value, since: Math.min(...said.filter((s) => s.value === value).map((s) => s.since)) }
 }
 
+/** Adds one more label to what was said, and tells what counts from now on and what counted before; undefined where that is the same. */
+export function standingAfter(said: Said[], label: Said): { now: Standing; before: Standing | undefined } | undefined {
+  const before = standingOf(said)
+  said.push(label)
+  const now = standingOf(said) as Standing
+  return now.value === before?.value && now.since === before.since ? undefined : { now, before }
+}
+
 export type KnownLabel = {
   id: string
   value: Label['value']

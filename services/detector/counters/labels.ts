@@ -5,7 +5,7 @@
  */
 import type { Connection } from '../../shared/database.ts'
 import type { Label, Transaction } from '../../shared/events.ts'
-import { knownSince, type Said, type Standing, standingOf } from '../../shared/labels.ts'
+import { knownSince, type Said, standingAfter } from '../../shared/labels.ts'
 import type { Raw } from '../batch.ts'
 import type { LabelEffect } from './entries.ts'
 
@@ -106,15 +106,15 @@ async function settleBank(database: Connection, tenant: string, labels: readonly
   const seen = new Map(known.map((k) => [k.id, { received: k.received, content: contentOf(k) }]))
   const partiesOf = new Map(events.map((row) => [row.id, JSON.parse(row.event.toString()) as Transaction]))
   const saidOf = new Map<string, Said[]>()
-  const say = (transaction: string, said: Said) => {
-    const before = saidOf.get(transaction)
-    if (before) before.push(said)
-    else saidOf.set(transaction, [said])
+  const saidAbout = (transaction: string): Said[] => {
+    const said = saidOf.get(transaction) ?? []
+    saidOf.set(transaction, said)
+    return said
   }
   for (const k of known) {
     if (waits.has(k.id)) continue
     const { id, value, source, known_at: knownAt } = k
-    say(k.transaction_id, { id, value, source, knownAt, since: countedSince(knownAt, k.received) })
+    saidAbout(k.transaction_id).push({ id, value, source, knownAt, since: countedSince(knownAt, k.received) })
   }
   const settle = ({ raw, label }: Told): LabelStanding => {
     const waited = waits.has(label.id)
@@ -133,10 +133,10 @@ async function settleBank(database: Connection, tenant: string, labels: readonly
       return { ...nothing, waits: true }
     }
     waits.delete(label.id)
-    const before = standingOf(saidOf.get(label.transaction) ?? [])
-    say(label.transaction, { id: label.id, value, source, knownAt, since: countedSince(knownAt, received) })
-    const after = standingOf(saidOf.get(label.transaction) ?? []) as Standing
-    if (after.value === before?.value && after.since === before.since) return nothing
+    const said = { id: label.id, value, source, knownAt, since: countedSince(knownAt, received) }
+    const changed = standingAfter(saidAbout(label.transaction), said)
+    if (!changed) return nothing
+    const { now, before } = changed
     const move: LabelMove = {
       tenant,
       part: raw.partition,
@@ -145,8 +145,8 @@ async function settleBank(database: Connection, tenant: string, labels: readonly
       counterparty: transaction.counterparty ?? null,
       device: transaction.device ?? null,
       ip: transaction.ip ?? null,
-      value: after.value,
-      known_at: after.since,
+      value: now.value,
+      known_at: now.since,
       old_value: before?.value ?? null,
       old_known_at: before?.since ?? null,
     }
