@@ -6,8 +6,8 @@ import type { Database } from '../../shared/database.ts'
 import { AssayError } from '../../shared/errors.ts'
 import { Tenant } from '../../shared/events.ts'
 import { mustSeeModels } from '../access.ts'
+import { Version } from '../models/requests.ts'
 
-const Version = Type.String({ pattern: '^[1-9]\\d{0,8}$' })
 const Query = Type.Object(
   {
     tenant: Tenant,

@@ -5,10 +5,11 @@ import type { Database } from '../../shared/database.ts'
 import { Tenant } from '../../shared/events.ts'
 import { readRun, readRuns, requestTraining, type TrainingRun } from '../../shared/training-runs.ts'
 import { mustSeeModels, mustTendModels } from '../access.ts'
+import { reason } from '../models/requests.ts'
 
 const Request = Type.Object(
   {
-    reason: Type.String({ minLength: 1, maxLength: 2000, pattern: '\\S', description: 'Why; it is kept' }),
+    reason,
     tenants: Type.Optional(
       Type.Array(Tenant, { minItems: 1, maxItems: 1000, description: 'What is decided for them is learnt from; all unless given' }),
     ),
