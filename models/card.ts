@@ -124,9 +124,15 @@ are empty.`,
   return `${parts.filter(Boolean).join('\n\n')}\n`
 }
 
-/** Writes the card beside a model, with its plots where it was judged. */
+/** The card, and its plots where the model was judged, by the names of their files. */
+export async function cardFiles(manifest: Manifest): Promise<Map<string, string>> {
+  const written = new Map([['MODEL_CARD.md', cardOf(manifest)]])
+  if (manifest.judgement)
+    for (const [name, svg] of Object.entries(await plotsOf(manifest.judgement))) written.set(`${name}.svg`, `${svg}\n`)
+  return written
+}
+
+/** Writes them beside a model. */
 export async function writeCard(directory: string, manifest: Manifest): Promise<void> {
-  writeFileSync(join(directory, 'MODEL_CARD.md'), cardOf(manifest))
-  if (!manifest.judgement) return
-  for (const [name, svg] of Object.entries(await plotsOf(manifest.judgement))) writeFileSync(join(directory, `${name}.svg`), `${svg}\n`)
+  for (const [name, text] of await cardFiles(manifest)) writeFileSync(join(directory, name), text)
 }

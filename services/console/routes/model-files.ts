@@ -1,20 +1,17 @@
 /** Models as files: a version out of the registry, and another one into it. */
 import type { FastifyInstance } from 'fastify'
-import Type from 'typebox'
+import type Type from 'typebox'
 import type { Manifest } from '../../../models/artefact.ts'
 import type { BackendName } from '../../../models/backend.ts'
-import { cardOf } from '../../../models/card.ts'
-import { plotsOf } from '../../../models/evaluation/plots.ts'
+import { cardFiles } from '../../../models/card.ts'
 import { files, type ModelSource } from '../../../models/parts.ts'
 import { mustBeUsable } from '../../../models/usable.ts'
 import type { Database } from '../../shared/database.ts'
 import { AssayError } from '../../shared/errors.ts'
 import { readVersion, register, registeredModel } from '../../shared/models.ts'
 import { mustSeeModels, mustTendModels } from '../access.ts'
+import { Place, Why } from '../models/requests.ts'
 import { pack, unpack } from '../models/tar.ts'
-
-const Place = Type.Object({ version: Type.String({ pattern: '^[1-9]\\d{0,8}$' }) }, { additionalProperties: false })
-const Because = Type.Object({ reason: Type.String({ minLength: 1, maxLength: 2000, pattern: '\\S' }) }, { additionalProperties: false })
 
 /** Bytes; the shipped model has half a million. */
 const mostBytes = 16 * 1024 * 1024
@@ -36,26 +33,20 @@ export function modelFileRoutes(database: Database, backend: 'auto' | BackendNam
   return async function routes(app: FastifyInstance): Promise<void> {
     app.addContentTypeParser('application/x-tar', { parseAs: 'buffer', bodyLimit: mostBytes }, (_request, body, done) => done(null, body))
 
-    app.get<{ Params: Type.Static<typeof Place> }>(
-      '/api/models/:version/export',
-      { schema: { params: Place } },
-      async ({ user, params }, reply) => {
-        mustSeeModels(user)
-        const source = await registeredModel(database, Number(params.version))
-        const content = new Map<string, Buffer>()
-        for (const file of ['manifest.json', ...files]) content.set(file, await source.read(file))
-        const manifest = JSON.parse(String(content.get('manifest.json'))) as Manifest
-        content.set('MODEL_CARD.md', Buffer.from(cardOf(manifest)))
-        if (manifest.judgement)
-          for (const [name, svg] of Object.entries(await plotsOf(manifest.judgement))) content.set(`${name}.svg`, Buffer.from(svg))
-        reply.header('content-disposition', `attachment; filename="model-${params.version}.tar"`)
-        return reply.type('application/x-tar').send(pack(content))
-      },
-    )
+    app.get<{ Params: Place }>('/api/models/:version/export', { schema: { params: Place } }, async ({ user, params }, reply) => {
+      mustSeeModels(user)
+      const source = await registeredModel(database, Number(params.version))
+      const content = new Map<string, Buffer>()
+      for (const file of ['manifest.json', ...files]) content.set(file, await source.read(file))
+      const manifest = JSON.parse(String(content.get('manifest.json'))) as Manifest
+      for (const [file, text] of await cardFiles(manifest)) content.set(file, Buffer.from(text))
+      reply.header('content-disposition', `attachment; filename="model-${params.version}.tar"`)
+      return reply.type('application/x-tar').send(pack(content))
+    })
 
-    app.post<{ Querystring: Type.Static<typeof Because>; Body: Buffer }>(
+    app.post<{ Querystring: Type.Static<typeof Why>; Body: Buffer }>(
       '/api/models/import',
-      { schema: { querystring: Because }, bodyLimit: mostBytes },
+      { schema: { querystring: Why }, bodyLimit: mostBytes },
       async ({ user, query, body, log }, reply) => {
         mustTendModels(user)
         if (!Buffer.isBuffer(body)) throw new AssayError('tar_expected', 'Send a tar as application/x-tar', { status: 415 })
