@@ -6,7 +6,7 @@ import { readVersion } from '../../services/shared/models.ts'
 import { compared, comparisonOf } from '../comparison.ts'
 import { type Agreement, agreementOf, type Counts, type Raised, type Ranking } from '../evaluation/agreement.ts'
 import { instant } from './source.ts'
-import { manifestOf, versionOf } from './versions.ts'
+import { versionOf } from './versions.ts'
 
 type Options = { tenant?: string; from?: number; to?: number; at?: number; budget?: number; json?: boolean }
 
@@ -42,9 +42,7 @@ function showAgreement(agreement: Agreement): void {
 async function compare(first: string, second: string, { tenant, json, ...span }: Options): Promise<void> {
   const [a, b] = [versionOf(first), versionOf(second)]
   await withDatabase(async (database) => {
-    const both = [await readVersion(database, a), await readVersion(database, b)]
-    const [one, two] = both.map((v) => ({ version: v.version, state: v.state, manifest: manifestOf(v) }))
-    const comparison = comparisonOf(one, two)
+    const comparison = comparisonOf(await readVersion(database, a), await readVersion(database, b))
     const agreement = tenant === undefined ? undefined : await agreementOf(database, { tenant, a, b, ...span })
     if (json) return print(JSON.stringify({ ...comparison, ...(agreement && { agreement }) }))
     const [ofA, ofB] = comparison.versions.map((v) => v.figures.network)

@@ -26,7 +26,7 @@ import { cardOf, writeCard } from '../card.ts'
 import { files } from '../parts.ts'
 import { mustBeUsable } from '../usable.ts'
 import { addCompare } from './compare.ts'
-import { manifestOf, versionOf } from './versions.ts'
+import { versionOf } from './versions.ts'
 
 type Because = { by: string; reason: string }
 type Json = { json?: boolean }
@@ -45,7 +45,7 @@ async function list({ json }: Json): Promise<void> {
     if (versions.length === 0)
       return print('There is no model yet: the first detector to start brings the one that ships, or: npm run model -- import <folder>')
     const rows = versions.map((v) => {
-      const { network } = manifestOf(v).figures
+      const { network } = v.manifest.figures
       return [String(v.version), v.name, stateOf(v), say(v.created), v.by, String(network.auc), String(network.ap), String(network.ece)]
     })
     print(table(['version', 'name', 'state', 'since (UTC)', 'by', 'AUC', 'AP', 'ECE'], rows))
@@ -64,7 +64,7 @@ async function show(text: string, { json }: Json): Promise<void> {
         history.map((h) => [say(h.at), h.state, h.actor, h.reason]),
       ),
     )
-    print(`\n${cardOf(manifestOf(version))}`)
+    print(`\n${cardOf(version.manifest)}`)
   })
 }
 

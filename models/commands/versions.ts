@@ -1,7 +1,5 @@
 /** Versions of the registry, as commands name them. */
 import { AssayError } from '../../services/shared/errors.ts'
-import type { Version } from '../../services/shared/models.ts'
-import type { Manifest } from '../artefact.ts'
 
 /** Throws `version_invalid` for what is no number of a model. */
 export const versionOf = (text: string): number => {
@@ -9,5 +7,3 @@ export const versionOf = (text: string): number => {
   if (!Number.isInteger(version) || version < 1) throw new AssayError('version_invalid', `'${text}' is not the number of a model`)
   return version
 }
-
-export const manifestOf = ({ manifest }: Version) => manifest as unknown as Manifest

@@ -33,7 +33,7 @@ export async function comparedModel(database: Database, wanted?: number): Promis
   let loaded: Promise<Scorer> | undefined
   return {
     version,
-    manifest: manifest as unknown as Manifest,
+    manifest,
     scorer: () => {
       loaded ??= registeredModel(database, version).then((source) => loadScorer(source, { backend: 'wasm' }))
       return loaded

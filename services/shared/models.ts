@@ -4,6 +4,7 @@
  * version that rows name is never deleted.
  */
 import { randomUUID } from 'node:crypto'
+import type { Manifest } from '../../models/artefact.ts'
 import type { ModelSource } from '../../models/parts.ts'
 import { type Connection, type Database, isDuplicate } from './database.ts'
 import { AssayError } from './errors.ts'
@@ -25,7 +26,7 @@ export type Version = {
   created: number
   by: string
   sha256: string
-  manifest: Record<string, unknown>
+  manifest: Manifest
 }
 export type Change = { version: number; at: number; state: State; actor: string; reason: string }
 /** Who changes something, and why. */
@@ -99,7 +100,7 @@ const versionOf = ({ created_by, sha256, manifest, ...row }: Row): Version => ({
   ...row,
   by: created_by,
   sha256: sha256.toString('hex'),
-  manifest: JSON.parse(manifest) as Record<string, unknown>,
+  manifest: JSON.parse(manifest) as Manifest,
 })
 const columns = 'version, name, state, share, created, created_by, sha256, manifest'
 

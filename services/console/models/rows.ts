@@ -1,10 +1,7 @@
 /** Versions of the registry as the console answers them. */
-import type { Manifest } from '../../../models/artefact.ts'
 import { cardOf } from '../../../models/card.ts'
 import type { Change, Version } from '../../shared/models.ts'
 import type { ModelDetail, ModelRow } from './api.ts'
-
-const manifestOf = ({ manifest }: Version) => manifest as unknown as Manifest
 
 /** Changes come the newest first. */
 function headOf({ version, name, state, share, created, by }: Version, history: readonly Change[]) {
@@ -13,13 +10,11 @@ function headOf({ version, name, state, share, created, by }: Version, history: 
 }
 
 export function rowOf(version: Version, history: readonly Change[]): ModelRow {
-  const { figures, data } = manifestOf(version)
+  const { figures, data } = version.manifest
   return { ...headOf(version, history), figures, data }
 }
 
 export function detailOf(version: Version, history: Change[]): ModelDetail {
-  const { bins, ...manifest } = manifestOf(version)
-  return { ...headOf(version, history), sha256: version.sha256, manifest, card: cardOf(manifestOf(version)), history }
+  const { bins, ...manifest } = version.manifest
+  return { ...headOf(version, history), sha256: version.sha256, manifest, card: cardOf(version.manifest), history }
 }
-
-export const registered = (version: Version) => ({ version: version.version, state: version.state, manifest: manifestOf(version) })

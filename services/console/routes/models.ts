@@ -21,7 +21,7 @@ import {
 import { mustSeeModels, mustTendModels } from '../access.ts'
 import type { ModelDetail, ModelList } from '../models/api.ts'
 import { Place, reason, Version, Why } from '../models/requests.ts'
-import { detailOf, registered, rowOf } from '../models/rows.ts'
+import { detailOf, rowOf } from '../models/rows.ts'
 import { agreementRoutes } from './agreement.ts'
 import { modelFileRoutes } from './model-files.ts'
 
@@ -56,7 +56,7 @@ export function modelRoutes(database: Database, backend: 'auto' | BackendName) {
       async ({ user, query: { a, b } }) => {
         mustSeeModels(user)
         const [first, second] = await Promise.all([readVersion(database, Number(a)), readVersion(database, Number(b))])
-        return comparisonOf(registered(first), registered(second))
+        return comparisonOf(first, second)
       },
     )
 
