@@ -4,10 +4,10 @@ import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { AssayError } from '../services/shared/errors.ts'
 import { type Manifest, modelFolder, readModel } from './artefact.ts'
 import { type BackendName, loadBackend } from './backend.ts'
-import { type Encoding, encode } from './encoding.ts'
+import { encode } from './encoding.ts'
 import { width } from './fold/features.ts'
 import { checkFeatures, type ModelSource } from './parts.ts'
-import { createRampSums, type RampSums } from './ramp-sums.ts'
+import { isRising, RampLayer } from './ramp-layer.ts'
 import { createExplain, type Explain } from './reasons/explain.ts'
 import { encodingOfLayer, type Layer, networkOf } from './reasons/network.ts'
 
@@ -49,18 +49,59 @@ const plainLayer = ({ kernel, bias, activation }: Dense): Layer => ({
   activation,
 })
 
-const activations = new Set(['relu', 'tanh', 'sigmoid', 'linear'])
+const activations: Record<string, (x: tf.Tensor2D) => tf.Tensor2D> = {
+  relu: tf.relu,
+  tanh: tf.tanh,
+  sigmoid: tf.sigmoid,
+  linear: (x) => x,
+}
 
-function activated(x: tf.Tensor2D, activation: string): tf.Tensor2D {
-  switch (activation) {
-    case 'relu':
-      return tf.relu(x)
-    case 'tanh':
-      return tf.tanh(x)
-    case 'sigmoid':
-      return tf.sigmoid(x)
-    default:
-      return x
+function activationOf(name: string, directory: string): (x: tf.Tensor2D) => tf.Tensor2D {
+  if (Object.hasOwn(activations, name)) return activations[name]
+  const known = Object.keys(activations).join(', ')
+  throw new AssayError('model_misfit', `The model in ${directory} has a layer with the activation ${name}; ${known} are scored`, {
+    status: 422,
+  })
+}
+
+type Forward = (features: Float32Array, rows: number) => tf.Tensor2D
+
+/** The product with each layer in turn. */
+function multiplied(dense: readonly Dense[], directory: string): (x: tf.Tensor2D) => tf.Tensor2D {
+  const layers = dense.map(({ kernel, bias, activation }) => {
+    const fused = activation === 'relu' ? ('relu' as const) : ('linear' as const)
+    return { kernel, bias, fused, activated: activationOf(fused === 'relu' ? 'linear' : activation, directory) }
+  })
+  return (x) => {
+    for (const { kernel, bias, fused, activated } of layers)
+      x = activated(tf.fused.matMul({ a: x, b: kernel, bias, activation: fused }) as tf.Tensor2D)
+    return x
+  }
+}
+
+/** How vectors become what the last layer gives. Whatever cannot be computed is refused here, before the first vector comes. */
+function forwardOf(dense: readonly Dense[], layers: readonly Layer[], directory: string): Forward {
+  const encoding = encodingOfLayer(layers[0])
+  if (encoding && isRising(encoding)) {
+    const { units, kernel, bias, activation } = layers[1]
+    const ramps = new RampLayer(encoding, units)
+    ramps.load(kernel, bias)
+    const activated = activationOf(activation, directory)
+    const rest = multiplied(dense.slice(2), directory)
+    return (features, rows) => {
+      const outputs = new Float32Array(rows * units)
+      ramps.take(features, rows)
+      ramps.forward(rows, outputs)
+      return rest(activated(tf.tensor2d(outputs, [rows, units])))
+    }
+  }
+  // Ramps that overlap come from elsewhere than `encodingOf`.
+  const rest = multiplied(encoding ? dense.slice(1) : dense, directory)
+  return (features, rows) => {
+    if (!encoding) return rest(tf.tensor2d(features.subarray(0, rows * width), [rows, width]))
+    const inputs = new Float32Array(rows * encoding.units)
+    encode(encoding, features, rows, inputs)
+    return rest(tf.tensor2d(inputs, [rows, encoding.units]))
   }
 }
 
@@ -72,47 +113,20 @@ export async function loadScorer(
   const backend = await loadBackend(options.backend, options.warn)
   const source = typeof from === 'string' ? modelFolder(from) : from
   const { manifest, model } = await readModel(source)
-  checkFeatures(manifest, source.name)
-  const dense = denseLayers(model, source.name)
-  const layers = dense.map(plainLayer)
-  const encoding = encodingOfLayer(layers[0])
-  // Ramps that overlap come from elsewhere than `encodingOf`.
-  const sums = encoding && createRampSums(encoding, layers[1].kernel, layers[1].bias)
-  const encoded = (of: Encoding, features: Float32Array, rows: number) => {
-    const inputs = new Float32Array(rows * of.units)
-    encode(of, features, rows, inputs)
-    return tf.tensor2d(inputs, [rows, of.units])
-  }
-  const summed = (of: RampSums, { units, activation }: Layer, features: Float32Array, rows: number) => {
-    const outputs = new Float32Array(rows * units)
-    of(features, rows, outputs)
-    return activated(tf.tensor2d(outputs, [rows, units]), activation)
-  }
-  const first = (features: Float32Array, rows: number): tf.Tensor2D => {
-    if (sums) return summed(sums, layers[1], features, rows)
-    return encoding ? encoded(encoding, features, rows) : tf.tensor2d(features.subarray(0, rows * width), [rows, width])
-  }
-  const matrices = dense.slice(sums ? 2 : encoding ? 1 : 0)
-  const strange = dense.slice(encoding ? 1 : 0).find(({ activation }) => !activations.has(activation))
-  if (strange)
-    throw new AssayError(
-      'model_misfit',
-      `The model in ${source.name} has a layer with the activation ${strange.activation}; ${[...activations].join(', ')} are scored`,
-    )
-  return {
-    manifest,
-    backend,
-    score: (features, rows) =>
-      tf.tidy(() => {
-        let x = first(features, rows)
-        for (const { kernel, bias, activation } of matrices) {
-          const relu = activation === 'relu'
-          const y = tf.fused.matMul({ a: x, b: kernel, bias, activation: relu ? 'relu' : 'linear' }) as tf.Tensor2D
-          x = relu ? y : activated(y, activation)
-        }
-        return x.dataSync() as Float32Array
-      }),
-    explain: createExplain(networkOf(layers)),
-    stop: () => void model.dispose(),
+  try {
+    checkFeatures(manifest, source.name)
+    const dense = denseLayers(model, source.name)
+    const layers = dense.map(plainLayer)
+    const forward = forwardOf(dense, layers, source.name)
+    return {
+      manifest,
+      backend,
+      score: (features, rows) => tf.tidy(() => forward(features, rows).dataSync() as Float32Array),
+      explain: createExplain(networkOf(layers)),
+      stop: () => void model.dispose(),
+    }
+  } catch (error) {
+    model.dispose()
+    throw error
   }
 }

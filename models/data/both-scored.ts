@@ -2,7 +2,7 @@
 import { decodeChallengers } from '../../services/shared/challengers.ts'
 import type { Database } from '../../services/shared/database.ts'
 import { labelLog, labelsAsKnown, unknown } from './dataset.ts'
-import { givenLabel, type LabelRow, type Span, stretchesOf } from './decided-pages.ts'
+import { givenLabel, labelsOf, pagesOf, type Span, stretchesOf } from './decided-pages.ts'
 
 export type BothScored = {
   id: string
@@ -17,25 +17,14 @@ export type BothScored = {
 
 type Row = { id: string; customer: string; time: number; log_offset: number; score: number; model: number; challengers: Buffer }
 
-const page = 2000
-
 const scoreOf = (row: Row, model: number): number | undefined =>
   row.model === model ? row.score : decodeChallengers(row.challengers).find(({ version }) => version === model)?.score
 
 /** What is known at `at` of transactions, in their order. */
-async function labelsOf(
-  database: Database,
-  tenant: string,
-  rows: readonly BothScored[],
-  at: number,
-  maturity: number,
-): Promise<Uint8Array> {
-  const said = await database.query<LabelRow>(
-    `SELECT transaction_id, known_at, id, value, source, received FROM labels
-     WHERE tenant = ? AND transaction_id IN (?) AND known_at <= ? AND received <= ? ORDER BY transaction_id, known_at, id`,
-    [tenant, rows.map(({ id }) => id), at, at] as never,
-  )
-  const placeOf = new Map(rows.map(({ id }, place) => [id, place]))
+async function known(database: Database, tenant: string, rows: readonly BothScored[], at: number, maturity: number): Promise<Uint8Array> {
+  const ids = rows.map(({ id }) => id)
+  const placeOf = new Map(ids.map((id, place) => [id, place]))
+  const said = await labelsOf(database, tenant, ids, at)
   const labels = labelLog(said.map((label) => givenLabel(label, placeOf.get(label.transaction_id) as number)))
   return labelsAsKnown({ rows: rows.length, times: Float64Array.from(rows, ({ time }) => time), labels, maturity }, at)
 }
@@ -45,27 +34,24 @@ export async function* bothScored(
   database: Database,
   { tenant, a, b, at, maturity, ...span }: Span & { tenant: string; a: number; b: number; at: number; maturity: number },
 ): AsyncGenerator<BothScored[]> {
-  for await (const { part, log } of stretchesOf(database, tenant))
-    for (let after = -1; ; ) {
-      // Of two models at most one decided, so that the other one's score lies among the challengers'.
-      const rows = await database.query<Row>(
-        `SELECT id, customer, time, log_offset, score, model, challengers FROM transactions
-         WHERE tenant = ? AND part = ? AND log = ? AND log_offset > ? AND time >= ? AND time < ? AND challengers IS NOT NULL
-         ORDER BY log_offset LIMIT ${page}`,
-        [tenant, part, log, after, span.from, span.to],
-      )
+  // Of two models at most one decided, so that the other one's score lies among the challengers'.
+  for await (const stretch of stretchesOf(database, tenant))
+    for await (const rows of pagesOf<Row>(
+      database,
+      stretch,
+      span,
+      'id, customer, time, score, model, challengers',
+      'challengers IS NOT NULL',
+    )) {
       const both = rows.flatMap((row): BothScored[] => {
         const [ofA, ofB] = [scoreOf(row, a), scoreOf(row, b)]
         return ofA === undefined || ofB === undefined
           ? []
           : [{ id: row.id, customer: row.customer, time: row.time, a: ofA, b: ofB, label: unknown }]
       })
-      if (both.length > 0) {
-        const labels = await labelsOf(database, tenant, both, at, maturity)
-        for (const [i, row] of both.entries()) row.label = labels[i]
-        yield both
-      }
-      if (rows.length < page) break
-      after = rows[rows.length - 1].log_offset
+      if (both.length === 0) continue
+      const labels = await known(database, tenant, both, at, maturity)
+      for (const [i, row] of both.entries()) row.label = labels[i]
+      yield both
     }
 }

@@ -60,19 +60,38 @@ export async function* stretchesOf(database: Database, tenant: string): AsyncGen
     yield { tenant, ...at }
 }
 
-/** Decided transactions of a stretch that happened from `from` on and before `to`, in order of arrival. */
-export async function* decidedPages(database: Database, { tenant, part, log }: Stretch, { from, to }: Span): AsyncGenerator<DecidedRow[]> {
+/**
+ * `columns` of a stretch's transactions that happened from `from` on and before `to`, and for which `and` holds besides (with `values` for its
+ * placeholders), in order of arrival.
+ */
+export async function* pagesOf<Row extends { log_offset: number }>(
+  database: Database,
+  { tenant, part, log }: Stretch,
+  { from, to }: Span,
+  columns: string,
+  and = 'true',
+  ...values: number[]
+): AsyncGenerator<Row[]> {
   for (let after = -1; ; ) {
-    const rows = await database.query<DecidedRow>(
-      `SELECT id, customer, time, event, log_offset, base_amount, score, model, features, feature_set, sampled, sample_probability FROM transactions
-       WHERE tenant = ? AND part = ? AND log = ? AND log_offset > ? AND time >= ? AND time < ? ORDER BY log_offset LIMIT ${page}`,
-      [tenant, part, log, after, from, to],
+    const rows = await database.query<Row>(
+      `SELECT log_offset, ${columns} FROM transactions
+       WHERE tenant = ? AND part = ? AND log = ? AND log_offset > ? AND time >= ? AND time < ? AND ${and} ORDER BY log_offset LIMIT ${page}`,
+      [tenant, part, log, after, from, to, ...values],
     )
     if (rows.length > 0) yield rows
     if (rows.length < page) return
     after = rows[rows.length - 1].log_offset
   }
 }
+
+/** All that a data set takes of the transactions of a stretch and a time. */
+export const decidedPages = (database: Database, stretch: Stretch, span: Span): AsyncGenerator<DecidedRow[]> =>
+  pagesOf(
+    database,
+    stretch,
+    span,
+    'id, customer, time, event, base_amount, score, model, features, feature_set, sampled, sample_probability',
+  )
 
 /** All labels of a bank that were known at `at`, by transaction and then by when they say they are known since. */
 export async function* labelPages(database: Database, tenant: string, at: number): AsyncGenerator<LabelRow[]> {
@@ -87,6 +106,15 @@ export async function* labelPages(database: Database, tenant: string, at: number
     if (rows.length < page) return
     last = rows[rows.length - 1]
   }
+}
+
+/** What was said of these transactions and known at `at`, in the order of `labelPages`. */
+export function labelsOf(database: Database, tenant: string, ids: readonly string[], at: number): Promise<LabelRow[]> {
+  return database.query(
+    `SELECT transaction_id, known_at, id, value, source, received FROM labels
+     WHERE tenant = ? AND transaction_id IN (?) AND known_at <= ? AND received <= ? ORDER BY transaction_id, known_at, id`,
+    [tenant, ids, at, at] as never,
+  )
 }
 
 /** Where the transactions with these ids lie; those that nobody knows are not in it. */

@@ -1,6 +1,6 @@
 /** The straight way from one vector to another, as the ramps of the encoding that move on it: when each begins and ends, and how fast it is. */
 import { unitOf } from '../encoding.ts'
-import { createRampSums } from '../ramp-sums.ts'
+import { isRising, RampLayer } from '../ramp-layer.ts'
 import { addRow } from './gradient.ts'
 import type { Network } from './network.ts'
 
@@ -23,8 +23,9 @@ type Way = {
 export function createWay({ encoding, ramps: encoded, starts, units, layers: [first] }: Network, instants: number): Way {
   const { units: width, kernel } = first
   const start = new Float64Array(width)
-  /** Sums up the ramps of a vector by tables; ramps that overlap are added one by one. */
-  const table = encoded ? createRampSums(encoding, Float32Array.from(kernel), first.bias) : undefined
+  /** Sums up the ramps of a vector; those that overlap are added one by one. */
+  const layer = encoded && isRising(encoding) ? new RampLayer(encoding, width) : undefined
+  layer?.load(Float32Array.from(kernel), first.bias)
   const summed = new Float32Array(width)
   const pool: Ramp[] = []
   const ramps: Ramp[] = []
@@ -38,18 +39,19 @@ export function createWay({ encoding, ramps: encoded, starts, units, layers: [fi
   /** Fills `ramps` with what moves, and `start`. */
   const find = (from: Float32Array, to: Float32Array): void => {
     ramps.length = 0
-    if (table) {
-      table(from, 1, summed)
+    if (layer) {
+      layer.take(from, 1)
+      layer.forward(1, summed)
       start.set(summed)
     } else start.set(first.bias)
     for (let feature = 0; feature < encoding.width; feature++) {
       const a = from[feature]
       const b = to[feature]
-      if (table && a === b) continue
+      if (layer && a === b) continue
       for (let k = starts[feature]; k < starts[feature + 1]; k++) {
         const unit = units[k]
         const before = encoded ? unitOf(encoding, unit, a) : a
-        if (!table && before !== 0) addRow(start, 0, width, before, kernel, unit * width)
+        if (!layer && before !== 0) addRow(start, 0, width, before, kernel, unit * width)
         if (a === b) continue
         const rise = (encoded ? unitOf(encoding, unit, b) : b) - before
         if (rise === 0) continue

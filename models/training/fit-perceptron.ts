@@ -2,9 +2,9 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Matrix } from '../data/matrix.ts'
 import type { Encoding } from '../encoding.ts'
+import { RampLayer } from '../ramp-layer.ts'
 import { randomOf } from '../random.ts'
 import { AdamW, gradientOf, initialise, logitsOf, type Shape } from './perceptron.ts'
-import { RampLayer } from './ramp-layer.ts'
 
 /** Rows of a matrix; `labels` (0 or 1) and `weights` are by the matrix's rows. */
 export type Rows = { matrix: Matrix; rows: Uint32Array; labels: Uint8Array; weights: Float32Array }
@@ -46,7 +46,7 @@ const rowsAtOnce = 4096
 export function scoreRows(shape: Shape, parameters: Float32Array, encoding: Encoding, matrix: Matrix, rows: Uint32Array): Float32Array {
   const logits = new Float32Array(rows.length)
   const values = new Float32Array(rowsAtOnce * matrix.width)
-  const ramps = new RampLayer(encoding, shape.layers[0].units, Math.min(rowsAtOnce, rows.length))
+  const ramps = new RampLayer(encoding, shape.layers[0].units)
   for (let from = 0; from < rows.length; from += rowsAtOnce) {
     const part = rows.subarray(from, from + rowsAtOnce)
     matrix.gather(part, values)
@@ -119,7 +119,7 @@ export async function fitPerceptron(
   const values = new Float32Array(batch * encoding.width)
   const part = {
     rows: 0,
-    ramps: new RampLayer(encoding, shape.layers[0].units, batch),
+    ramps: new RampLayer(encoding, shape.layers[0].units),
     labels: new Float32Array(batch),
     weights: new Float32Array(batch),
   }

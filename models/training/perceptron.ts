@@ -4,8 +4,8 @@
  * small tensors costs more than what it computes. Without hidden layers it is a logistic regression.
  */
 import * as tf from '@tensorflow/tfjs-core'
+import type { RampLayer } from '../ramp-layer.ts'
 import { randomOf } from '../random.ts'
-import type { RampLayer } from './ramp-layer.ts'
 
 /** Kernel and bias of a layer within the parameters: `inputs` x `units` from `kernel` on, `units` from `bias` on. */
 type Layer = { inputs: number; units: number; kernel: number; bias: number }
@@ -49,7 +49,8 @@ function tensorsOf({ layers }: Shape, parameters: Float32Array) {
 /** What the first layer gives, before its activation, for the `rows` vectors that it took. */
 function first({ layers: [{ kernel, bias, units }] }: Shape, parameters: Float32Array, ramps: RampLayer, rows: number): Float32Array {
   const out = new Float32Array(rows * units)
-  ramps.forward(parameters.subarray(kernel, bias), parameters.subarray(bias, bias + units), rows, out)
+  ramps.load(parameters.subarray(kernel, bias), parameters.subarray(bias, bias + units))
+  ramps.forward(rows, out)
   return out
 }
 

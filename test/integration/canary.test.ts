@@ -134,8 +134,7 @@ test.each([
   'the guard $guard takes a canary back by itself, and nothing is lost or decided twice',
   async ({ guard, limit, make, figures }) => {
     const began = Date.now()
-    // A rate of none is infinitely less than any: where no rate is to be told of, nothing is an alert.
-    const b = await bank(guard === 'alert_rate' ? {} : { thresholds: { challenge: 1, review: 1, decline: 1 } })
+    const b = await bank()
     b.config.guards = { ...silent, ...limit }
     const telemetry = testTelemetry()
     const service = createDetector(b.config, telemetry)

@@ -40,6 +40,13 @@ test('alerts that are more or fewer than chance would make them fire, and neithe
   expect(fired({ rows: 500, alerts: 20 })).toBeUndefined()
   // Too few rows to say.
   expect(fired({ rows: 400, alerts: 300 })).toBeUndefined()
+  // None are not infinitely fewer, whatever the limit.
+  expect(
+    firedBy(
+      { canary: side({ alerts: 0 }), champion: side({ rows: 19_000, alerts: 380 }), asked: 1000, failed: 0 },
+      { ...limits, alertRatio: 50 },
+    ),
+  ).toBeUndefined()
   // No alerts at all on either side.
   expect(fired({ alerts: 0 }, { alerts: 0 })).toBeUndefined()
 })

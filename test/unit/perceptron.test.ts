@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { loadBackend } from '../../models/backend.ts'
 import { encode, encodingOf } from '../../models/encoding.ts'
+import { RampLayer } from '../../models/ramp-layer.ts'
 import { randomOf } from '../../models/random.ts'
 import { gradientOf, initialise, logitsOf, type Shape, shapeOf } from '../../models/training/perceptron.ts'
-import { RampLayer } from '../../models/training/ramp-layer.ts'
 
 const encoding = encodingOf([[0, 1, 2, 5], [], [-3, -1], [0, 10, 20]])
 const rows = 40
@@ -36,7 +36,7 @@ const slowLoss = (shape: Shape, parameters: Float32Array) =>
 describe.each([{ hidden: [] }, { hidden: [6] }, { hidden: [6, 4] }])('a perceptron with hidden layers $hidden', ({ hidden }) => {
   const shape = shapeOf(encoding.units, hidden)
   const parameters = initialise(shape, 0.3, 3).map((p) => p + 0.2 * (random() - 0.5))
-  const ramps = new RampLayer(encoding, shape.layers[0].units, rows)
+  const ramps = new RampLayer(encoding, shape.layers[0].units)
   beforeAll(async () => {
     await loadBackend('wasm')
     ramps.take(vectors, rows)

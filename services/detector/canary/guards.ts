@@ -24,9 +24,11 @@ const median = (values: readonly number[]): number => values.toSorted((a, b) => 
 /** Two proportions (the pooled z-test), of which one must also be so many times the other. */
 function alertRate({ canary, champion }: Compared, { alertRatio }: GuardLimits): Fired | undefined {
   const [own, other] = [canary.alerts / canary.rows, champion.alerts / champion.rows]
+  // Half an alert more on each side: none is not infinitely few.
+  const ratio = ((canary.alerts + 0.5) * champion.rows) / ((champion.alerts + 0.5) * canary.rows)
   // With fewer on both sides the test's normal distribution is none.
   if (Math.max(canary.alerts, other * canary.rows) < leastAlerts) return undefined
-  if (own < other * alertRatio && own * alertRatio > other) return undefined
+  if (ratio < alertRatio && ratio * alertRatio > 1) return undefined
   const pooled = (canary.alerts + champion.alerts) / (canary.rows + champion.rows)
   const error = Math.sqrt(pooled * (1 - pooled) * (1 / canary.rows + 1 / champion.rows))
   const deviation = Math.abs(own - other) / error
