@@ -6,7 +6,6 @@ import { backlog } from './backlog.ts'
 import type { Watched } from './drain.ts'
 import { addReasons } from './reasons.ts'
 import { shadowCost } from './shadow.ts'
-
 import { type Report, throughput } from './throughput.ts'
 
 const whole = (least: number) => (text: string) => {

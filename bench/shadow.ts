@@ -41,7 +41,7 @@ async function once(seed: number, inShadow: boolean, options: Watched & { transa
     const stream = streamOf(bank.tenant, options.transactions, seed)
     await load(bank.bus, stream.transactions)
     const drained = await drain(bank, { records: stream.transactions.length, distinct: stream.distinct }, options)
-    const [{ scored }] = await bank.database.query<{ scored: number }>('SELECT COUNT(challengers) AS scored FROM transactions')
+    const [{ scored }] = await bank.database.query<{ scored: number }>("SELECT COUNT(NULLIF(challengers, '')) AS scored FROM transactions")
     if (drained.decided !== drained.sent || scored !== (inShadow ? drained.decided : 0))
       throw new Error(`${drained.sent} distinct transactions were sent, ${drained.decided} decided, ${scored} scored in shadow`)
     return drained

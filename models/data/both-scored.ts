@@ -1,6 +1,7 @@
 /** Transactions of a bank that two models scored, with what is known of them, page by page: of one the score that decided, or that it had in shadow. */
-import { decodeChallengers } from '../../services/shared/challengers.ts'
+
 import type { Database } from '../../services/shared/database.ts'
+import { decodeChallengers } from '../../services/shared/row-bytes.ts'
 import { labelLog, labelsAsKnown, unknown } from './dataset.ts'
 import { givenLabel, labelsOf, pagesOf, type Span, stretchesOf } from './decided-pages.ts'
 
@@ -36,13 +37,7 @@ export async function* bothScored(
 ): AsyncGenerator<BothScored[]> {
   // Of two models at most one decided, so that the other one's score lies among the challengers'.
   for await (const stretch of stretchesOf(database, tenant))
-    for await (const rows of pagesOf<Row>(
-      database,
-      stretch,
-      span,
-      'id, customer, time, score, model, challengers',
-      'challengers IS NOT NULL',
-    )) {
+    for await (const rows of pagesOf<Row>(database, stretch, span, 'id, customer, time, score, model, challengers', "challengers <> ''")) {
       const both = rows.flatMap((row): BothScored[] => {
         const [ofA, ofB] = [scoreOf(row, a), scoreOf(row, b)]
         return ofA === undefined || ofB === undefined

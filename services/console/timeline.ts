@@ -1,6 +1,7 @@
 /** What one customer did, newest first, with what was decided and what was said about it since. */
 import type { Database } from '../shared/database.ts'
-import { actions, type Reason, type Transaction } from '../shared/events.ts'
+import { actions, type Transaction } from '../shared/events.ts'
+import { decodeReasons } from '../shared/row-bytes.ts'
 import type { TimelineEntry } from './api.ts'
 
 type Row = {
@@ -66,7 +67,7 @@ export async function readTimeline(
     score: row.score,
     action: actions[row.action],
     sampled: row.sampled === 1,
-    reasons: row.reasons ? (JSON.parse(row.reasons.toString()) as Reason[]) : [],
+    reasons: decodeReasons(row.reasons),
     model: row.model,
     policy: row.policy,
     inCase: inCase.has(row.id),

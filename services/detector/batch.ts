@@ -64,10 +64,10 @@ export type Decided = {
   action: number
   alert: boolean
   sampled: boolean
-  sampleProbability: number | null
+  sampleProbability: number
   reasons: Reason[]
-  /** What models in shadow scored, as `challengers.ts` writes it; of no effect, and in no message. */
-  challengers: Buffer | null
+  /** What models in shadow scored, as `row-bytes.ts` writes it; of no effect, and in no message. */
+  challengers: Buffer
   model: number
   policy: number
   backend: number

@@ -1,7 +1,8 @@
 /** Fourth step: a score becomes advice by the bank's thresholds, with reasons, and an alert where a person should look. Pure but for the clock. */
-import { encodeChallengers } from '../shared/challengers.ts'
+
 import { AssayError } from '../shared/errors.ts'
 import { actions } from '../shared/events.ts'
+import { encodeChallengers } from '../shared/row-bytes.ts'
 import { actionOf } from '../shared/settings.ts'
 import type { Decided, Verdict } from './batch.ts'
 import type { Counted } from './counters/counters.ts'

@@ -4,9 +4,9 @@
  */
 import { width } from '../../models/fold/features.ts'
 import type { Scorer } from '../../models/scorer.ts'
-import type { ChallengerScores } from '../shared/challengers.ts'
 import { messageOf } from '../shared/errors.ts'
 import { mostInShadow } from '../shared/models.ts'
+import type { ChallengerScores } from '../shared/row-bytes.ts'
 import { isOfCanary } from './canary/share.ts'
 import type { CanaryWatch } from './canary/watch.ts'
 import type { Enriched } from './enrich.ts'

@@ -147,7 +147,7 @@ test('a new kind of fraud passes, is reported, learnt, shadowed, promoted by a s
 
   // Beside the champion it sees what that lets pass, and nothing acts on it.
   expect((await post(ben, '/api/models/2/shadow', { reason: 'the gate let it through' })).status).toBe(204)
-  const challenged = async () => (await rows(b, 'SELECT id FROM transactions WHERE tenant = ? AND challengers IS NOT NULL')).length > 0
+  const challenged = async () => (await rows(b, "SELECT id FROM transactions WHERE tenant = ? AND challengers <> ''")).length > 0
   const lastWeek = deal(8, 3, 5)
   const probe = (n: number) => transaction(b.name, { id: `probe-${n}`, customer: 'c-probe', instrument: 'card-probe' })
   let probes = 0

@@ -5,10 +5,10 @@ import { differences, verify } from '../../infra/verify.ts'
 import { modelFolder } from '../../models/artefact.ts'
 import { isOfCanary } from '../../services/detector/canary/share.ts'
 import { createDetector } from '../../services/detector/service.ts'
-import { decodeChallengers } from '../../services/shared/challengers.ts'
 import type { GuardLimits } from '../../services/shared/config.ts'
 import { type Control, type Decision, innerTopics, tenantTopic } from '../../services/shared/events.ts'
 import { canary, promote, readHistory, readVersion, register } from '../../services/shared/models.ts'
+import { decodeChallengers, decodeReasons } from '../../services/shared/row-bytes.ts'
 import { type Bank, bank, detector, rows } from '../helpers/bank.ts'
 import { blindModel, brokenModel, shiftedModel, slowModel } from '../helpers/models.ts'
 import { eventually, testTelemetry, unique } from '../helpers/servers.ts'
@@ -93,12 +93,12 @@ test('a canary decides for the same customers in every batch, after a restart to
     if (row.model === 1) expect(beside).toEqual([])
     else {
       // It gives a half to everybody for no reason, and what the champion would have given stands beside it.
-      expect([row.score, row.action, row.reasons]).toEqual([0.5, 2, null])
+      expect([row.score, row.action, decodeReasons(row.reasons)]).toEqual([0.5, 2, []])
       expect(beside.map((c) => c.version)).toEqual([1])
       expect(beside[0].score).not.toBe(0.5)
     }
   }
-  expect(since.some((row) => row.model === 1 && row.reasons !== null)).toBe(true)
+  expect(since.some((row) => row.model === 1 && decodeReasons(row.reasons).length > 0)).toBe(true)
   const decisions = await decisionsOf(b)
   const models = new Map(decisions.map((d) => [d.id, d.model]))
   expect(decisions).toHaveLength(sent)

@@ -1,9 +1,9 @@
 /** The transaction of a batch, on a real database whose answers go missing, and with owners that do not know of each other. */
 import type { PoolConnection } from 'mysql2/promise'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import type { Raw, Verdict } from '../../services/detector/batch.ts'
+import type { Decided, Raw, Verdict } from '../../services/detector/batch.ts'
 import { claim, type Move } from '../../services/detector/intake/progress.ts'
-import { createRecorder, type Recorder } from '../../services/detector/record.ts'
+import { createRecorder, insertDecided, prepareForWriting, type Recorder } from '../../services/detector/record.ts'
 import type { Database } from '../../services/shared/database.ts'
 import { decided } from '../helpers/decided.ts'
 import { testConfig, testDatabase, testTelemetry, unique } from '../helpers/servers.ts'
@@ -199,6 +199,26 @@ describe('a batch is recorded', () => {
     const winner = results[0].result === 'recorded' ? 0 : 1
     expect([await ids(), await next(winner), await next(1 - winner)]).toEqual([['same', `t-${winner}-0`, `t-${winner}-1`], 3, 0])
   })
+})
+
+test('the plan of a statement is kept for rows with and without reasons, other currencies and scores in shadow', async ({ skip }) => {
+  const [{ version }] = await database.query<{ version: string }>('SELECT VERSION() AS version')
+  if (!version.includes('TiDB')) skip('the server keeps no plans of statements')
+  const connection = await database.connect()
+  onTestFinished(() => connection.destroy())
+  await prepareForWriting(connection)
+  const insert = async (n: number, overrides: Partial<Decided>) => {
+    const rows = Array.from({ length: 512 }, (_, i) =>
+      decided(transaction(tenant, { id: `p-${n}-${i}`, customer: 'c' }), 512 * n + i, i % 7 === n ? overrides : {}),
+    )
+    await insertDecided(connection, rows, Buffer.alloc(8))
+    const [[{ kept }]] = (await connection.query('SELECT @@last_plan_from_cache AS kept')) as unknown as [[{ kept: number }]]
+    return kept
+  }
+  await insert(0, {})
+  expect(await insert(1, { reasons: [{ code: 'amount', text: 'A large amount' }] })).toBe(1)
+  expect(await insert(2, { rateDate: 20260101 })).toBe(1)
+  expect(await insert(3, { challengers: Buffer.alloc(12) })).toBe(1)
 })
 
 test('owners that take a partition from each other all the time go on where the one before them stopped', async () => {

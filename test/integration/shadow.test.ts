@@ -4,9 +4,9 @@ import { readTopic } from '../../infra/read-topic.ts'
 import { differences, verify } from '../../infra/verify.ts'
 import { type Manifest, modelFolder } from '../../models/artefact.ts'
 import { agreementOf } from '../../models/evaluation/agreement.ts'
-import { decodeChallengers } from '../../services/shared/challengers.ts'
 import { type Decision, tenantTopic } from '../../services/shared/events.ts'
 import { canary, register, shadow, withdraw } from '../../services/shared/models.ts'
+import { decodeChallengers } from '../../services/shared/row-bytes.ts'
 import { type Bank, bank, detector, rows } from '../helpers/bank.ts'
 import { brokenModel, shiftedModel } from '../helpers/models.ts'
 import { eventually, unique } from '../helpers/servers.ts'
@@ -44,7 +44,7 @@ test('models in shadow score every row of the champion, their scores are recorde
   const b = await bank()
   const service = await detector(b.config)
   const before = await send(b, 'before', 120)
-  expect(before.every((row) => row.challengers === null)).toBe(true)
+  expect(before.every((row) => decodeChallengers(row.challengers).length === 0)).toBe(true)
   for (const shift of [-2, 3]) await shadow(b.database, await register(b.database, modelFolder(await shiftedModel(shift)), ana), ana)
   await until(b, [2, 3])
   const during = await send(b, 'during', 120)

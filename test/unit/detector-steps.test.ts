@@ -5,10 +5,10 @@ import { isSampled } from '../../services/detector/decide.ts'
 import { alertId, messagesOf } from '../../services/detector/messages.ts'
 import { requestsOf } from '../../services/detector/publish.ts'
 import { createRates, dateNumber } from '../../services/detector/state/rates.ts'
-import { decodeChallengers, encodeChallengers } from '../../services/shared/challengers.ts'
 import type { Database } from '../../services/shared/database.ts'
 import { deadLetterMessage } from '../../services/shared/dead-letters.ts'
 import type { Alert, DeadLetter, Decision, Transaction } from '../../services/shared/events.ts'
+import { decodeChallengers, encodeChallengers } from '../../services/shared/row-bytes.ts'
 import { actionOf } from '../../services/shared/settings.ts'
 
 const base: Transaction = {

@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { Partitioners } from 'kafkajs'
 import { expect, test } from 'vitest'
 import { defaultPartitioner, partitionOf } from '../../services/shared/kafkajs.ts'
 
@@ -14,7 +15,7 @@ test.each([
   for (const partitions of [1, 4, 12, 0x7fffffff]) expect(partitionOf(key, partitions)).toBe((hash & 0x7fffffff) % partitions)
 })
 
-test('where a key belongs is where our producer sends it, whatever the key', () => {
+test('where a key belongs is where our producer sends it, and where the one of kafkajs would', () => {
   const partitionMetadata = Array.from({ length: 7 }, (_, partitionId) => ({
     partitionId,
     leader: 1,
@@ -22,10 +23,15 @@ test('where a key belongs is where our producer sends it, whatever the key', () 
     replicas: [1],
     partitionErrorCode: 0,
   }))
-  const choose = defaultPartitioner()
+  const [ours, theirs] = [defaultPartitioner(), Partitioners.DefaultPartitioner()]
   fc.assert(
     fc.property(fc.string({ minLength: 1, unit: 'binary' }), (key) => {
-      expect(partitionOf(key, 7)).toBe(choose({ topic: 't', partitionMetadata, message: { key, value: null } }))
+      const to = { topic: 't', partitionMetadata, message: { key, value: null } }
+      expect(partitionOf(key, 7)).toBe(ours(to))
+      expect(ours(to)).toBe(theirs(to))
     }),
   )
+  expect(ours({ topic: 't', partitionMetadata, message: { key: 'abc', value: null, partition: 3 } })).toBe(3)
+  const turns = Array.from({ length: 7 }, () => ours({ topic: 't', partitionMetadata, message: { key: null, value: null } }))
+  expect(new Set(turns).size).toBe(7)
 })

@@ -1,6 +1,6 @@
 /** Decided transactions in TiDB: finding them by id, one query for a whole batch. */
 import type { Connection } from '../../shared/database.ts'
-import type { Reason } from '../../shared/events.ts'
+import { decodeReasons } from '../../shared/row-bytes.ts'
 import type { Decided, Raw } from '../batch.ts'
 
 type Row = {
@@ -16,6 +16,7 @@ type Row = {
   outcomes_to: number
   parties_to: number
   base_amount: number
+  /** 0 or NULL where the amount is in the bank's own currency. */
   rate_date: number | null
   features: Buffer
   score: number
@@ -51,16 +52,16 @@ const toDecided = (r: Row): Decided => {
     event: r.event,
     contentHash: r.content_hash,
     baseAmount: r.base_amount,
-    rateDate: r.rate_date,
+    rateDate: r.rate_date || null,
     applied: { outcomes: r.outcomes_to, parties: r.parties_to },
     features: r.features,
     score: r.score,
     action: r.action,
     alert: r.alert === 1,
     sampled: r.sampled === 1,
-    sampleProbability: r.sample_probability,
-    reasons: r.reasons === null ? [] : (JSON.parse(r.reasons.toString()) as Reason[]),
-    challengers: r.challengers,
+    sampleProbability: r.sample_probability ?? 0,
+    reasons: decodeReasons(r.reasons),
+    challengers: r.challengers ?? Buffer.alloc(0),
     model: r.model,
     policy: r.policy,
     backend: r.backend,

@@ -3,8 +3,9 @@ import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import type { Database } from '../../shared/database.ts'
 import { AssayError } from '../../shared/errors.ts'
-import { actions, Decision, type Reason, Token, type Transaction } from '../../shared/events.ts'
+import { actions, Decision, Token, type Transaction } from '../../shared/events.ts'
 import { Problem } from '../../shared/problems.ts'
+import { decodeReasons } from '../../shared/row-bytes.ts'
 
 type Row = {
   customer: string
@@ -32,7 +33,7 @@ export async function readDecision(database: Database, tenant: string, id: strin
     score: row.score,
     action: actions[row.action],
     alert: row.alert === 1,
-    reasons: row.reasons === null ? [] : (JSON.parse(row.reasons.toString()) as Reason[]),
+    reasons: decodeReasons(row.reasons),
     model: row.model,
     policy: row.policy,
     time: (JSON.parse(row.event.toString()) as Transaction).time,
