@@ -3,6 +3,7 @@ import type { Database } from '../../services/shared/database.ts'
 import { AssayError, messageOf } from '../../services/shared/errors.ts'
 import { actions, type Reason, type Transaction } from '../../services/shared/events.ts'
 import { registeredModel } from '../../services/shared/models.ts'
+import { decodeReasons } from '../../services/shared/row-bytes.ts'
 import { readSettings, type Settings } from '../../services/shared/settings.ts'
 import { featureNames, featureSetHash, indexOf, width } from '../fold/features.ts'
 import { createExplain, type Explain } from './explain.ts'
@@ -137,7 +138,7 @@ export function createExplainDecision(database: Database): (tenant: string, id: 
       settings: row.policy,
       model: row.model,
       computed: { score: short(sigmoid(logit)), usual: short(sigmoid(usualLogit)) },
-      recorded: row.reasons === null ? [] : (JSON.parse(row.reasons.toString()) as Reason[]),
+      recorded: decodeReasons(row.reasons),
       reasons: reasons.map((reason) => ({
         ...reason,
         features: parts

@@ -132,15 +132,15 @@ test('what models in shadow scored fits into the row, and one that gave no numbe
     { version: 3, scores: [1, 0] },
   ]
   const [first, second] = [encodeChallengers(three, 0), encodeChallengers(three, 1)]
-  expect(first?.length).toBe(24)
-  expect(second?.length).toBe(36)
+  expect(first.length).toBe(24)
+  expect(second.length).toBe(36)
   expect(decodeChallengers(first)).toEqual([
     { version: 4_294_967_295, score: 0.1 },
     { version: 3, score: 1 },
   ])
   expect(decodeChallengers(second).map(({ score }) => score)).toEqual([1e-6, 0.5, 0])
-  expect(encodeChallengers([], 0)).toBeNull()
-  expect(encodeChallengers([three[1]], 0)).toBeNull()
+  expect(decodeChallengers(encodeChallengers([], 0))).toEqual([])
+  expect(decodeChallengers(encodeChallengers([three[1]], 0))).toEqual([])
   expect(decodeChallengers(null)).toEqual([])
 })
 
