@@ -1,6 +1,6 @@
 /** Real servers for a test, each thing with a name of its own and its own clean-up: a database, a bus, a tenant, a configuration. */
 import { randomBytes } from 'node:crypto'
-import { afterAll, onTestFinished } from 'vitest'
+import { onTestFinished } from 'vitest'
 import { migrate } from '../../infra/migrations/migrate.ts'
 import { migrations } from '../../infra/migrations/migrations.ts'
 import { type Bus, createBus } from '../../services/shared/bus.ts'
@@ -12,6 +12,9 @@ import { createTelemetry, type Telemetry } from '../../services/shared/telemetry
 
 export const unique = (prefix: string): string => `${prefix}${randomBytes(5).toString('hex')}`
 
+/** How the names of a run's databases begin, so that its end finds them; `global-setup.ts` gives it. */
+const databases = process.env.ASSAY_TEST_DATABASES ?? 'assay_test_'
+
 /** A configuration on the test's servers with a database, a consumer group and ports of its own. */
 export function testConfig(overrides: Record<string, string> = {}): Config {
   return readConfig({
@@ -21,7 +24,7 @@ export function testConfig(overrides: Record<string, string> = {}): Config {
     ASSAY_HEALTH_PORT: '0',
     ASSAY_LOG_LEVEL: 'silent',
     ...process.env,
-    ASSAY_DATABASE: unique('assay_test_'),
+    ASSAY_DATABASE: unique(databases),
     ASSAY_GROUP: unique('test-'),
     ...overrides,
   })
@@ -29,17 +32,9 @@ export function testConfig(overrides: Record<string, string> = {}): Config {
 
 export const testTelemetry = (): Telemetry => createTelemetry('test', process.env.ASSAY_LOG_LEVEL ?? 'silent')
 
-/** Names of migrated databases that are empty again, for the next test of the same file. */
+/** Names of migrated databases that are empty again, for the next test of the same process; they are dropped at the end of the run. */
 const free: string[] = []
 const tables = migrations.flatMap(({ name }) => (name.startsWith('table ') ? [name.slice('table '.length)] : []))
-
-afterAll(async () => {
-  for (const name of free.splice(0)) {
-    const config = testConfig()
-    config.sql.database = name
-    await dropDatabase(config, createDatabase(config.sql))
-  }
-})
 
 /**
  * A migrated database for the configuration, which gets its name; emptied when the test is over, for the next one. Pass `keep` for one that a

@@ -2,6 +2,8 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { tryLock } from '../../infra/stack/directory.ts'
 import { down, type Stack, up } from '../../infra/stack/stack.ts'
 import { installBackend } from '../../models/backend-install.ts'
+import { parseSqlAddress } from '../../services/shared/config.ts'
+import { createDatabase } from '../../services/shared/database.ts'
 import { messageOf } from '../../services/shared/errors.ts'
 
 /** Tests have servers of their own, so that they never meet those of a running `npm start`. */
@@ -10,6 +12,16 @@ const DIRECTORY = '.assay/test'
 // Servers that live for minutes: Java's second compiler and a lean Go heap would cost more than they bring.
 process.env.JAVA_TOOL_OPTIONS ??= '-XX:TieredStopAtLevel=1'
 process.env.GOGC ??= '400'
+
+/** What TiDB does beside its answers, for its operators and for data that lives longer than a test's. */
+const EXTRAS = ['tidb_enable_stmt_summary', 'tidb_use_plan_baselines', 'tidb_enable_auto_analyze', 'tidb_enable_stats_owner']
+
+async function leaveOutExtras({ servers, env }: Stack): Promise<void> {
+  if (!servers.some(({ product, from }) => product === 'TiDB' && from !== 'environment')) return
+  const server = createDatabase(parseSqlAddress(env.ASSAY_TIDB, 'mysql'))
+  for (const name of EXTRAS) await server.execute(`SET GLOBAL ${name} = OFF`)
+  await server.stop()
+}
 
 /** Whether a vitest run with these arguments runs a project that talks to servers. */
 export function needsServers(args: string[]): boolean {
@@ -48,6 +60,7 @@ export async function bringUpForTests(): Promise<{ stack: Stack; end: () => Prom
     // Building it while tests run would starve them.
     const backend = installBackend(say).catch((error: unknown) => say(`tests of tfjs-node are skipped: ${messageOf(error).split('\n')[0]}`))
     const [stack] = await Promise.all([up({ directory, report: ({ message }) => say(message) }), backend])
+    await leaveOutExtras(stack)
     Object.assign(process.env, stack.env)
     return { stack, end }
   } catch (error) {
