@@ -28,8 +28,8 @@ export type ServiceOptions = {
   directory: string
   env: Record<string, string>
   servers: Record<ServerName, Address>
-  /** More flags of node. */
-  flags: readonly string[]
+  /** What runs its sources. */
+  runner: 'infra/bootstrap.mjs' | 'chaos/break-sources.mjs'
 }
 
 /** Milliseconds that a service gets to finish what is in hand. */
@@ -75,8 +75,7 @@ export async function createService(name: string, service: string, options: Serv
     async start() {
       await ended
       const log = openSync(join(logs, `${name}.log`), 'a')
-      const flags = ['--import', './chaos/through-links.mjs', ...options.flags]
-      const made = spawn(process.execPath, [...flags, 'infra/bootstrap.mjs', `services/${service}/main.ts`], {
+      const made = spawn(process.execPath, ['--import', './chaos/through-links.mjs', options.runner, `services/${service}/main.ts`], {
         stdio: ['ignore', log, log],
         env: {
           ...process.env,

@@ -103,7 +103,7 @@ export async function setScene({ directory, keep, edits, say, defer }: Options):
     const made = await createService(name, name.replace(/-\d$/, ''), {
       directory,
       servers,
-      flags: edits.length > 0 ? ['--import', './chaos/break-sources.mjs'] : [],
+      runner: edits.length > 0 ? 'chaos/break-sources.mjs' : 'infra/bootstrap.mjs',
       env: { ...env, CHAOS_EDITS: JSON.stringify(edits) },
     })
     defer(async () => {

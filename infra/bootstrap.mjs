@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
@@ -54,7 +54,5 @@ if (!packagesMatch()) installPackages()
 const environment = join(root, '.env')
 if (existsSync(environment)) process.loadEnvFile(environment)
 
-const { register } = await import('tsx/esm/api')
-register()
-process.argv = [process.argv[0], file, ...args]
-await import(pathToFileURL(file).href)
+const { runSources } = await import('./run-sources.mjs')
+await runSources(file, args)

@@ -1,6 +1,6 @@
 /**
  * Measures what each way of keeping `transactions` costs a write, and how it answers the questions that are asked of it. This is where
- * the figures in `docs/decisions.md` come from: `npx tsx infra/migrations/measure.ts [rows per table]`, with ASSAY_TIDB set. It makes a
+ * the figures in `docs/decisions.md` come from: `node infra/bootstrap.mjs infra/migrations/measure.ts [rows per table]`, with ASSAY_TIDB set. It makes a
  * database of its own and drops it. The ways take turns batch by batch, so that what
  * disturbs the machine disturbs all of them.
  */

@@ -17,8 +17,8 @@ export type Training = { done: Promise<Outcome>; kill(): void }
 const own = fileURLToPath(import.meta.url)
 const ending = extname(own)
 const program = own.replace(/spawn-training\.[jt]s$/, `training-process${ending}`)
-/** From the sources, the process must learn to read TypeScript as this one did. */
-const loader = ending === '.ts' ? ['--import', 'tsx'] : []
+/** From the sources, it is run as this one was. */
+const runner = ending === '.ts' ? ['infra/bootstrap.mjs'] : []
 const mostWords = 4000
 
 /** What to do when the memory was not enough. */
@@ -31,7 +31,7 @@ export const tooMuch = (memory: number): Outcome => ({
 /** Starts it. `done` never rejects: a process that ends without an outcome is an outcome too. */
 export function spawnTraining({ sql, order }: Errand, progress: (line: string) => void): Training {
   const heap = `--max-old-space-size=${Math.floor(order.memory / 2)}`
-  const child = spawn(process.execPath, [heap, ...loader, program], {
+  const child = spawn(process.execPath, [heap, ...runner, program], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     cwd: dirname(dirname(dirname(own))),
   })

@@ -10,8 +10,8 @@ export function spawnService(
   config: Config,
   { edits = [], keep = false }: { edits?: readonly Edit[]; keep?: boolean } = {},
 ): ChildProcess {
-  const flags = edits.length === 0 ? [] : ['--import', './chaos/break-sources.mjs']
-  const child = spawn(process.execPath, [...flags, 'infra/bootstrap.mjs', `services/${name}/main.ts`], {
+  const runner = edits.length === 0 ? 'infra/bootstrap.mjs' : 'chaos/break-sources.mjs'
+  const child = spawn(process.execPath, [runner, `services/${name}/main.ts`], {
     stdio: 'ignore',
     env: {
       ...process.env,

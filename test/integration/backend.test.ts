@@ -6,7 +6,7 @@ import { messageOf } from '../../services/shared/errors.ts'
 
 const run = promisify(execFile)
 const scoresBy = async (backend: string) =>
-  JSON.parse((await run(process.execPath, ['--import', 'tsx', 'test/helpers/print-scores.ts', backend])).stdout) as {
+  JSON.parse((await run(process.execPath, ['infra/bootstrap.mjs', 'test/helpers/print-scores.ts', backend])).stdout) as {
     backend: string
     scores: number[]
   }

@@ -144,7 +144,7 @@ test('an alarm names what moved when amounts change their unit or devices are lo
     new RegExp(`assay_drift_psi{tenant="${cents.name}",feature="amount"} [1-9]`),
   )
 
-  const command = ['--import', 'tsx', 'models/main.ts', 'drift', '--tenant', cents.name, '--fail-on', 'drifting', '--json']
+  const command = ['infra/bootstrap.mjs', 'models/main.ts', 'drift', '--tenant', cents.name, '--fail-on', 'drifting', '--json']
   const env = { ...process.env, ASSAY_DATABASE: config.sql.database }
   const ended = await promisify(execFile)(process.execPath, command, { env, maxBuffer: 2 ** 24 }).then(
     () => ({ code: 0, stdout: '' }),

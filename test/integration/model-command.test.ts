@@ -10,7 +10,7 @@ import { simulate } from '../../infra/simulator/simulate.ts'
 import type { Manifest } from '../../models/artefact.ts'
 
 const run = promisify(execFile)
-const model = (...args: string[]) => run(process.execPath, ['--import', 'tsx', 'models/main.ts', ...args], { maxBuffer: 2 ** 24 })
+const model = (...args: string[]) => run(process.execPath, ['infra/bootstrap.mjs', 'models/main.ts', ...args], { maxBuffer: 2 ** 24 })
 
 const inBerlin = new Intl.DateTimeFormat('de-DE', {
   timeZone: 'Europe/Berlin',

@@ -59,7 +59,7 @@ const statesOf = async (b: Bank) => (await readVersions(b.database)).map(({ vers
 /** What the command prints as JSON. */
 async function model<T>(b: Bank, ...args: string[]): Promise<T> {
   const env = { ...process.env, ASSAY_DATABASE: b.config.sql.database }
-  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', 'models/main.ts', ...args, '--json'], { env })
+  const { stdout } = await promisify(execFile)(process.execPath, ['infra/bootstrap.mjs', 'models/main.ts', ...args, '--json'], { env })
   return JSON.parse(stdout) as T
 }
 

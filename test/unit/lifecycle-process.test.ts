@@ -1,21 +1,26 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 
 /** Runs a service as a process of its own; `script` is the body of a module that has `run`, `telemetry`, `config` and `say`. */
 function start(script: string) {
-  const head = `const { run } = await import('./services/shared/lifecycle.ts')
-    const { createTelemetry } = await import('./services/shared/telemetry.ts')
+  const head = `import { run } from '${resolve('services/shared/lifecycle.ts')}'
+    import { createTelemetry } from '${resolve('services/shared/telemetry.ts')}'
     const telemetry = createTelemetry('test', 'info')
     const config = { host: '127.0.0.1', healthPort: 0 }
     const say = (what) => process.stdout.write(what + '\\n')
     const alive = setInterval(() => undefined, 1000)
     const health = () => ({ ready: true, problems: [] })\n`
-  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', head + script], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const folder = mkdtempSync(join(tmpdir(), 'assay-lifecycle-'))
+  const entry = join(folder, 'entry.ts')
+  writeFileSync(entry, head + script)
+  const child = spawn(process.execPath, ['infra/bootstrap.mjs', entry], { stdio: ['ignore', 'pipe', 'inherit'] })
   onTestFinished(() => {
     child.kill('SIGKILL')
+    rmSync(folder, { recursive: true })
   })
   let output = ''
   const waiting: { text: string; found(): void }[] = []
