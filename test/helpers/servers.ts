@@ -81,10 +81,11 @@ export async function eventually<T>(
   seconds = 30,
 ): Promise<T> {
   const deadline = Date.now() + seconds * 1000
-  for (;;) {
+  // Looking takes the time of those that are looked at: less often, the longer it lasts.
+  for (let pause = 20; ; pause = Math.min(pause * 1.3, 150)) {
     const found = await look()
     if (found !== undefined && found !== false) return found
     if (Date.now() > deadline) throw new Error(`waited ${seconds} s in vain for ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 25))
+    await new Promise((resolve) => setTimeout(resolve, pause))
   }
 }

@@ -9,7 +9,7 @@ import type { GuardLimits } from '../../services/shared/config.ts'
 import { type Control, type Decision, innerTopics, tenantTopic } from '../../services/shared/events.ts'
 import { canary, promote, readHistory, readVersion, register } from '../../services/shared/models.ts'
 import { decodeChallengers, decodeReasons } from '../../services/shared/row-bytes.ts'
-import { type Bank, bank, detector, rows } from '../helpers/bank.ts'
+import { type Bank, bank, detector, progressOf, rows } from '../helpers/bank.ts'
 import { blindModel, brokenModel, shiftedModel, slowModel } from '../helpers/models.ts'
 import { eventually, testTelemetry, unique } from '../helpers/servers.ts'
 import { record, transaction } from '../helpers/transactions.ts'
@@ -42,17 +42,15 @@ async function send(b: Bank, prefix: string, many: number): Promise<void> {
     }),
   )
 }
-const decided = (b: Bank, sent: number) =>
-  eventually(`${sent} rows`, async () => {
-    const found = await rowsOf(b)
-    return found.length >= sent && found
-  })
+async function decided(b: Bank, sent: number): Promise<Row[]> {
+  await eventually(`${sent} rows`, async () => (await progressOf(b)) >= sent)
+  return rowsOf(b)
+}
+/** One that comes again comes as it was, and counts once. */
 async function decisionsOf(b: Bank): Promise<Decision[]> {
-  const decisions: Decision[] = []
-  await readTopic(b.bus, tenantTopic(b.name, 'decisions'), unique('reader-'), (r) => {
-    decisions.push(JSON.parse((r.value as Buffer).toString()) as Decision)
-  })
-  return decisions
+  const texts = new Set<string>()
+  await readTopic(b.bus, tenantTopic(b.name, 'decisions'), unique('reader-'), (r) => void texts.add(String(r.value)))
+  return [...texts].map((text) => JSON.parse(text) as Decision)
 }
 
 test('a canary decides for the same customers in every batch, after a restart too, by its own scores and reasons', async () => {
@@ -149,6 +147,7 @@ test.each([
       async () => {
         await send(b, `t-${sent}`, 5 * customers)
         sent += 5 * customers
+        await eventually(`${sent} rows`, async () => (await progressOf(b)) >= sent, 60)
         return (await readVersion(b.database, version)).state === 'candidate'
       },
       120,

@@ -12,14 +12,15 @@ import type { Compared } from '../../infra/features/compare.ts'
 const folder = process.env.ASSAY_HANDBOOK ?? '../shared/data/handbook'
 const isThere = existsSync(join(folder, 'transactions.csv.gz'))
 
-/** Copies the header and the rows whose time lies in the range. */
+/** Copies the header and the rows, which are in order of time, whose time lies in the range. */
 async function copy(from: string, to: string, first: string, end: string): Promise<void> {
   const lines = createInterface({ input: createReadStream(from).pipe(createGunzip()) })
   async function* kept() {
     let isHeader = true
     for await (const line of lines) {
       const time = line.split(',', 2)[1]
-      if (isHeader || (time >= first && time < end)) yield `${line}\n`
+      if (!isHeader && time >= end) return
+      if (isHeader || time >= first) yield `${line}\n`
       isHeader = false
     }
   }
