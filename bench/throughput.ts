@@ -4,7 +4,7 @@
  */
 import { cpus, totalmem } from 'node:os'
 import type { Decided } from '../services/detector/batch.ts'
-import { insertDecided, prepareForWriting } from '../services/detector/record.ts'
+import { insertDecided, prepareForWriting } from '../services/detector/record/insert.ts'
 import { findDecided } from '../services/detector/state/decided-rows.ts'
 import { tenantTopic } from '../services/shared/events.ts'
 import { defaultPartitioner } from '../services/shared/kafkajs.ts'

@@ -33,7 +33,7 @@ export const breaks = {
     caughtBy: 'changed',
     edits: [
       { file: 'services/detector/enrich.ts', from: 'if (decided) return again(candidate, decided.contentHash, decided)', to: '' },
-      { file: 'services/detector/record.ts', from: 'INSERT INTO transactions (', to: 'REPLACE INTO transactions (' },
+      { file: 'services/detector/record/insert.ts', from: 'INSERT INTO transactions (', to: 'REPLACE INTO transactions (' },
     ],
     steps: [],
   },

@@ -11,12 +11,12 @@ import {
   type Value,
 } from '../shared/database.ts'
 import { messageOf } from '../shared/errors.ts'
-import { encodeReasons } from '../shared/row-bytes.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
-import { type Decided, positionOf, type Raw, type Verdict } from './batch.ts'
-import { type LabelStanding, moveColumns } from './counters/labels.ts'
+import type { Raw, Verdict } from './batch.ts'
 import type { Prepared } from './decide.ts'
 import { advance, type Move, type Standing, standing } from './intake/progress.ts'
+import { insertDecided, prepareForWriting } from './record/insert.ts'
+import { otherRows } from './record/others.ts'
 
 /** A record whose values the database refuses, and in what words. */
 export type Refused = { raw: Raw; detail: string }
@@ -39,173 +39,6 @@ export type Recorder = {
   /** From now on a batch that the database does not take is abandoned instead of tried again. */
   endRetries(): void
   stop(): Promise<void>
-}
-
-const columns =
-  'tenant, customer, time, id, event, content_hash, part, log, log_offset, outcomes_to, parties_to, base_amount, rate_date, features, feature_set, score, action, ' +
-  'alert, sampled, sample_probability, reasons, challengers, model, policy, backend, received, decided'
-const width = columns.split(',').length
-const places = `(${'?,'.repeat(width).slice(0, -1)})`
-const head = `INSERT INTO transactions (${columns}) VALUES `
-/** Rows of one statement: few sizes, so that few are prepared, and near enough to each other that three statements hold most batches. */
-const sizes = [512, 448, 384, 320, 256, 224, 192, 160, 128, 96, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1]
-const statements = new Map<number, string>()
-const insertOf = (rows: number): string => {
-  let statement = statements.get(rows)
-  if (!statement) {
-    statement = head + `${places},`.repeat(rows).slice(0, -1)
-    statements.set(rows, statement)
-  }
-  return statement
-}
-
-/**
- * Inserts decided transactions by prepared statements of few sizes. Numbers go as text, since mysql2 sends a number as DOUBLE, and what is
- * not there goes as nothing instead of NULL: TiDB plans anew where the types of values are others than before.
- */
-export async function insertDecided(connection: PoolConnection, rows: readonly Decided[], featureSet: Buffer): Promise<void> {
-  for (let from = 0; from < rows.length; ) {
-    const left = rows.length - from
-    const n = sizes.find((size) => size <= left) as number
-    const values = new Array<Value>(n * width)
-    let v = 0
-    for (let i = from; i < from + n; i++) {
-      const r = rows[i]
-      values[v++] = r.raw.tenant
-      values[v++] = r.customer
-      values[v++] = String(r.time)
-      values[v++] = r.id
-      values[v++] = r.event
-      values[v++] = r.contentHash
-      values[v++] = String(r.raw.partition)
-      values[v++] = String(r.raw.log)
-      values[v++] = String(r.raw.offset)
-      values[v++] = String(r.applied.outcomes)
-      values[v++] = String(r.applied.parties)
-      values[v++] = String(r.baseAmount)
-      values[v++] = String(r.rateDate ?? 0)
-      values[v++] = r.features
-      values[v++] = featureSet
-      values[v++] = String(r.score)
-      values[v++] = String(r.action)
-      values[v++] = r.alert ? '1' : '0'
-      values[v++] = r.sampled ? '1' : '0'
-      values[v++] = String(r.sampleProbability)
-      values[v++] = encodeReasons(r.reasons)
-      values[v++] = r.challengers
-      values[v++] = String(r.model)
-      values[v++] = String(r.policy)
-      values[v++] = String(r.backend)
-      values[v++] = String(r.raw.received)
-      values[v++] = String(r.decided)
-    }
-    await connection.execute(insertOf(n), values as never)
-    from += n
-  }
-}
-
-const instant = (text: string | undefined): number | null => (text === undefined ? null : Date.parse(text))
-
-/** The rows of everything that is not a decided transaction, by statement. */
-function otherRows(verdicts: readonly Verdict[], now: number): Map<string, Value[][]> {
-  const rows = new Map<string, Value[][]>()
-  const add = (statement: string, row: Value[]) => {
-    const list = rows.get(statement)
-    if (list) list.push(row)
-    else rows.set(statement, [row])
-  }
-  for (const v of verdicts) {
-    const position = positionOf(v.raw.log, v.raw.offset)
-    const place = [v.raw.tenant, v.raw.topic, v.raw.log, v.raw.partition, v.raw.offset]
-    switch (v.kind) {
-      case 'decided':
-        break
-      case 'duplicate':
-      case 'moved':
-        add('INSERT INTO set_aside (tenant, topic, log, part, log_offset, outcome, id, recorded) VALUES ?', [
-          ...place,
-          v.kind,
-          v.id.slice(0, 64),
-          now,
-        ])
-        break
-      case 'dead_letter':
-        add(
-          'INSERT INTO dead_letters (tenant, topic, log, part, log_offset, reason, detail, record_key, record_value, received, recorded) VALUES ?',
-          [...place, v.reason, v.detail, v.raw.key?.subarray(0, 1024) ?? null, v.value, v.raw.received, v.at],
-        )
-        break
-      case 'outcome': {
-        const o = v.outcome
-        add(
-          'INSERT IGNORE INTO outcomes (tenant, customer, happened_at, id, result, transaction_id, reason, known_at, position) VALUES ?',
-          [o.tenant, o.customer, v.happened, o.id, o.result, o.transaction, o.reason ?? null, v.raw.received, position],
-        )
-        break
-      }
-      case 'label': {
-        const l = v.label
-        add(
-          'INSERT IGNORE INTO labels (tenant, transaction_id, known_at, id, value, source, happened_at, supersedes, said_by, note, received) VALUES ?',
-          [
-            l.tenant,
-            l.transaction,
-            Date.parse(l.knownAt),
-            l.id,
-            l.value,
-            l.source,
-            Date.parse(l.happenedAt),
-            l.supersedes ?? null,
-            l.by ?? null,
-            l.note ?? null,
-            v.raw.received,
-          ],
-        )
-        const { waits, waited, move } = v.standing as LabelStanding
-        if (move)
-          add(
-            `INSERT INTO label_moves (${moveColumns.join(', ')}) VALUES ?`,
-            moveColumns.map((column) => move[column]),
-          )
-        const waiting = [l.tenant, l.transaction, l.id]
-        if (waits && !waited)
-          add('INSERT IGNORE INTO waiting_labels (tenant, transaction_id, id, part, record_value, received, look_at) VALUES ?', [
-            ...waiting,
-            v.raw.partition,
-            v.raw.value,
-            v.raw.received,
-            now,
-          ])
-        if (waited && !waits) add('DELETE FROM waiting_labels WHERE (tenant, transaction_id, id) IN (?)', waiting)
-        break
-      }
-      case 'party': {
-        const p = v.party
-        const common = [Date.parse(p.validFrom), instant(p.opened), p.limit ?? null, p.currency ?? null, v.raw.received, position]
-        if (p.instrument === undefined) {
-          add(
-            'INSERT INTO customers (tenant, customer, valid_from, opened, limit_minor, currency, received, position, lat, lon, country, zone) VALUES ?',
-            [p.tenant, p.customer, ...common, p.home?.lat ?? null, p.home?.lon ?? null, p.country ?? null, p.zone ?? null],
-          )
-        } else {
-          add(
-            'INSERT INTO instruments (tenant, instrument, valid_from, opened, limit_minor, currency, received, position, customer, type) VALUES ?',
-            [p.tenant, p.instrument, ...common, p.customer, p.type ?? null],
-          )
-        }
-      }
-    }
-  }
-  return rows
-}
-
-/**
- * Settings of a connection that writes batches; other servers than TiDB skip those of TiDB. Conflicts and taken ids show at COMMIT, which
- * saves a look at every row. Plans are kept for statements of any number of parameters, where TiDB keeps those of up to 200
- * (fix control 44823): half of the work for each row. The first statement after a COMMIT begins the next transaction.
- */
-export async function prepareForWriting(connection: PoolConnection): Promise<void> {
-  await connection.query("SET /*T! tidb_txn_mode = 'optimistic', tidb_opt_fix_control = '44823:0', */ autocommit = 0")
 }
 
 /** Conflicts of one batch after which they are said to last. */

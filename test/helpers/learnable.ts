@@ -2,7 +2,7 @@
 import { simulate } from '../../infra/simulator/simulate.ts'
 import { foldStream } from '../../models/data/from-simulator.ts'
 import { featureSetHash, width } from '../../models/fold/features.ts'
-import { insertDecided, prepareForWriting } from '../../services/detector/record.ts'
+import { insertDecided, prepareForWriting } from '../../services/detector/record/insert.ts'
 import { customerOf, type Transaction } from '../../services/shared/events.ts'
 import type { Bank } from './bank.ts'
 import { decided } from './decided.ts'

@@ -2,7 +2,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { agreementOf } from '../../models/evaluation/agreement.ts'
 import { featureSetHash } from '../../models/fold/features.ts'
-import { insertDecided, prepareForWriting } from '../../services/detector/record.ts'
+import { insertDecided, prepareForWriting } from '../../services/detector/record/insert.ts'
 import { encodeChallengers } from '../../services/shared/row-bytes.ts'
 import { bank } from '../helpers/bank.ts'
 import { decided } from '../helpers/decided.ts'

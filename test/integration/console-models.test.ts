@@ -9,7 +9,7 @@ import type { Agreement, Comparison, ModelDetail, ModelList } from '../../servic
 import { pack, unpack } from '../../services/console/models/tar.ts'
 import { createConsole } from '../../services/console/service.ts'
 import { addUser, type Role } from '../../services/console/users.ts'
-import { insertDecided, prepareForWriting } from '../../services/detector/record.ts'
+import { insertDecided, prepareForWriting } from '../../services/detector/record/insert.ts'
 import { register } from '../../services/shared/models.ts'
 import { encodeChallengers } from '../../services/shared/row-bytes.ts'
 import type { TrainingRun } from '../../services/shared/training-runs.ts'

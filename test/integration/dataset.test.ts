@@ -3,7 +3,7 @@ import { type Dataset, fraud, genuine, labelsAsKnown, unknown } from '../../mode
 import { readDataset } from '../../models/data/from-database.ts'
 import { featureSetHash, width } from '../../models/fold/features.ts'
 import type { Decided } from '../../services/detector/batch.ts'
-import { insertDecided, prepareForWriting } from '../../services/detector/record.ts'
+import { insertDecided, prepareForWriting } from '../../services/detector/record/insert.ts'
 import type { Label, Transaction } from '../../services/shared/events.ts'
 import { saveSettings } from '../../services/shared/settings.ts'
 import { type Bank, bank } from '../helpers/bank.ts'

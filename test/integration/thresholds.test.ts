@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { applyThresholds, suggestFor } from '../../infra/commands/thresholds.ts'
 import { featureSetHash } from '../../models/fold/features.ts'
-import { insertDecided, prepareForWriting } from '../../services/detector/record.ts'
+import { insertDecided, prepareForWriting } from '../../services/detector/record/insert.ts'
 import { readTenants } from '../../services/shared/settings.ts'
 import { bank } from '../helpers/bank.ts'
 import { decided } from '../helpers/decided.ts'
