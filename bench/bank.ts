@@ -1,6 +1,5 @@
 /** A bank for one run: its own database, topics and groups, so that no run sees another's. */
 import { randomBytes } from 'node:crypto'
-import kafkajs from 'kafkajs'
 import { writeRates } from '../infra/commands/rates.ts'
 import { migrate } from '../infra/migrations/migrate.ts'
 import { readTopic } from '../infra/read-topic.ts'
@@ -10,6 +9,7 @@ import { type Bus, createBus, type Outgoing } from '../services/shared/bus.ts'
 import { type Config, readConfig } from '../services/shared/config.ts'
 import { createDatabase, type Database, ensureDatabase } from '../services/shared/database.ts'
 import { tenantTopic, tenantTopics, topics } from '../services/shared/events.ts'
+import { KafkaJSError } from '../services/shared/kafkajs.ts'
 import { createTenant } from '../services/shared/settings.ts'
 import { createTelemetry } from '../services/shared/telemetry.ts'
 
@@ -101,7 +101,7 @@ export async function sizeOf(bus: Bus, topic: string): Promise<number> {
     try {
       return (await admin.fetchTopicOffsets(topic)).reduce((sum, o) => sum + Number(o.high), 0)
     } catch (error) {
-      if (attempt === 20 || !(error instanceof kafkajs.KafkaJSError && error.retriable)) throw error
+      if (attempt === 20 || !(error instanceof KafkaJSError && error.retriable)) throw error
       await new Promise((resolve) => setTimeout(resolve, 100))
     }
   }

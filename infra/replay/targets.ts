@@ -1,8 +1,9 @@
 /** Where a replay sends to: a bank's topics in Kafka, or the gateway. */
-import kafkajs from 'kafkajs'
+
 import { type Bank, prepare } from '../../services/gateway/prepare.ts'
 import type { Bus, Outgoing } from '../../services/shared/bus.ts'
 import { type TenantTopic, tenantTopic } from '../../services/shared/events.ts'
+import { ConfigResourceTypes } from '../../services/shared/kafkajs.ts'
 import { postLines } from '../gateway-lines.ts'
 
 /** An event of a row: `time` is when it happened or was known, in milliseconds. */
@@ -21,7 +22,7 @@ function createRetention(bus: Bus, tenant: string) {
     const admin = await bus.admin()
     const { resources } = await admin.describeConfigs({
       includeSynonyms: false,
-      resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }],
+      resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }],
     })
     return resources[0].configEntries
   }
@@ -42,7 +43,7 @@ function createRetention(bus: Bus, tenant: string) {
       const admin = await bus.admin()
       await admin.alterConfigs({
         validateOnly: false,
-        resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configEntries }],
+        resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries }],
       })
       notes.push(`${topic} now keeps records for ${needed / day} days, so that Kafka does not delete old ones before they are decided`)
     }

@@ -1,8 +1,7 @@
 import { Redis } from 'ioredis'
-import { Kafka, logLevel } from 'kafkajs'
-// Mends what Node 24 warns of.
-import '../../services/shared/kafkajs.ts'
 import { createConnection } from 'mysql2/promise'
+// Mends what Node 24 warns of.
+import { Kafka, logLevel } from '../../services/shared/kafkajs.ts'
 import { reasonOf, type Server, type ServerName, type Sql } from './server.ts'
 
 /** What a server says of itself when it is asked over its own protocol. */

@@ -1,10 +1,40 @@
-/** kafkajs with its known faults mended; nothing else imports kafkajs's insides. */
+/**
+ * kafkajs with its known faults mended. Nothing else imports more than types of it, so that it is loaded from here, where what is mended
+ * before lies ready.
+ */
 import { createRequire } from 'node:module'
-import { type ICustomPartitioner, Kafka, type logCreator, logLevel, Partitioners } from 'kafkajs'
+import type * as kafkajs from 'kafkajs'
 import type { Logger } from 'pino'
 import { murmur2 } from './murmur2.ts'
 
 const require = createRequire(import.meta.url)
+
+type Grouping = {
+  topic: string
+  partitionMetadata: kafkajs.PartitionMetadata[]
+  messages: kafkajs.Message[]
+  partitioner: ReturnType<kafkajs.ICustomPartitioner>
+}
+
+/** Messages by their partitions. kafkajs 2.2.4 copies all of a partition's for each that is added, which was a fifth of what a detector allocates. */
+export function groupByPartition({ topic, partitionMetadata, messages, partitioner }: Grouping): Record<number, kafkajs.Message[]> {
+  const groups: Record<number, kafkajs.Message[]> = {}
+  if (partitionMetadata.length === 0) return groups
+  for (const message of messages) {
+    const partition = partitioner({ topic, partitionMetadata, message })
+    const group = groups[partition]
+    if (group) group.push(message)
+    else groups[partition] = [message]
+  }
+  return groups
+}
+
+const grouping = require.resolve('kafkajs/src/producer/groupMessagesPerPartition')
+require(grouping)
+;(require.cache[grouping] as NodeJS.Module).exports = groupByPartition
+
+export const { AssignerProtocol, CompressionTypes, ConfigResourceTypes, Kafka, KafkaJSError, logLevel, Partitioners } =
+  require('kafkajs') as typeof kafkajs
 
 type RequestQueue = { pending: unknown[]; throttledUntil: number; scheduleCheckPendingRequests(): void }
 
@@ -64,13 +94,13 @@ const levels = {
 } as const
 
 const logTo =
-  (logger: Logger): logCreator =>
+  (logger: Logger): kafkajs.logCreator =>
   () =>
   ({ namespace, level, log }) =>
     logger[levels[level]]({ kafkajs: namespace, reason: log.error }, log.message)
 
 /** A client that begins its retries soon, since a broker beside us is back soon, and goes on for some three seconds. */
-export const createKafka = (brokers: readonly string[], clientId: string, logger: Logger): Kafka =>
+export const createKafka = (brokers: readonly string[], clientId: string, logger: Logger): kafkajs.Kafka =>
   new Kafka({
     clientId,
     brokers: [...brokers],
@@ -85,7 +115,7 @@ export const createKafka = (brokers: readonly string[], clientId: string, logger
 export const partitionOf = (key: Buffer | string, partitions: number): number => (murmur2(key) & 0x7fffffff) % partitions
 
 /** The partitioner that Java's clients use: murmur2 of the key. kafkajs's own does the same with BigInts, at twenty times the cost. */
-export const defaultPartitioner: ICustomPartitioner = () => {
+export const defaultPartitioner: kafkajs.ICustomPartitioner = () => {
   const withoutKey = Partitioners.DefaultPartitioner()
   return (to) => {
     const { key, partition } = to.message

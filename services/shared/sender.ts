@@ -1,7 +1,7 @@
 /** Sending to Kafka: one idempotent producer, one request at a time, and what waits goes out together in the next. */
-import { CompressionTypes, type Kafka, type Message, type Producer } from 'kafkajs'
+import type { Kafka, Message, Producer } from 'kafkajs'
 import { AssayError, messageOf } from './errors.ts'
-import { defaultPartitioner } from './kafkajs.ts'
+import { CompressionTypes, defaultPartitioner } from './kafkajs.ts'
 
 /** A record to be sent. `timestamp` is in milliseconds and is now unless given. */
 export type Outgoing = {
