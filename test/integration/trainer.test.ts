@@ -135,6 +135,23 @@ test(
   3 * minutes,
 )
 
+test(
+  'a training that was judged against a champion that is none any more comes to nothing, and says to ask again',
+  async () => {
+    const b = await bank(mature)
+    await writePast(b, { transactions: 8000 })
+    const one = await champion(b, blindModel(quick()))
+    const other = await register(b.database, modelFolder(await shiftedModel(1)), { by: 'ana', reason: 'trained elsewhere' })
+    await trainer(b.config)
+    const { id } = await ask(b)
+    await eventually('the training', async () => (await readRun(b.database, id)).progress !== '')
+    await promote(b.database, other, { by: 'ben', reason: 'better', insteadOf: one, secondPerson: true })
+    expect(await over(b, id)).toMatchObject({ state: 'failed', code: 'champion_changed', model: null })
+    expect(await statesOf(b)).toEqual([`${other} champion ana`, `${one} retired assay`])
+  },
+  minutes,
+)
+
 test('a trainer that was taken for dead changes nothing any more, and its candidate is undone with the end of its run', async () => {
   const b = await bank()
   await champion(b, blindModel())
