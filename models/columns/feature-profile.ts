@@ -21,6 +21,18 @@ export const kinds = {
     unit: 'currency',
     meaning: 'Mean amount of the transactions of the ENTITY in (t - WINDOW, t], this one included',
   },
+  over_quantile: {
+    type: 'number',
+    unit: 'ratio',
+    meaning:
+      'Amount over that below which QUANTILE of the earlier transactions of the ENTITY in (t - WINDOW, t] lie, in order of their amounts; 1 where there is none',
+  },
+  since_large: {
+    type: 'number',
+    unit: 'days',
+    meaning:
+      'Since the last earlier transaction of the ENTITY whose amount was more than 3 times the median of those in WINDOW before it; WINDOW where there is none',
+  },
   labelled_count: {
     type: 'count',
     unit: 'transactions',
@@ -48,10 +60,49 @@ export const kinds = {
     meaning:
       'Genuine transactions of the ENTITY after the first of its frauds in (t - DELAY - WINDOW, t - DELAY], up to t - DELAY; 0 where there is none',
   },
+  fraud_run: {
+    type: 'count',
+    unit: 'transactions',
+    meaning: 'Frauds of the ENTITY in (t - DELAY - WINDOW, t - DELAY] after its last genuine transaction up to t - DELAY',
+  },
+  since_run_began: {
+    type: 'number',
+    unit: 'days',
+    meaning:
+      'Since the first fraud of the ENTITY in (t - DELAY - WINDOW, t - DELAY] after its last genuine transaction up to t - DELAY; DELAY and WINDOW together where there is none',
+  },
+  run_least_ratio: {
+    type: 'number',
+    unit: 'ratio',
+    meaning:
+      'Least amount of those frauds (of fraud_run), each over the median of its customer’s 90 days before: of ordinary amounts where it is the ENTITY and not the card that is abused; at most 20, which also stands for none',
+  },
+  since_last_genuine: {
+    type: 'number',
+    unit: 'days',
+    meaning:
+      'Since the last genuine transaction of the ENTITY in (t - DELAY - WINDOW, t - DELAY]; DELAY and WINDOW together where there is none',
+  },
 } as const satisfies Record<string, Kind>
 
 const entities = ['customer', 'instrument', 'counterparty', 'device', 'ip'] as const
-const labelKinds = ['labelled_count', 'frauds', 'fraud_share', 'since_first_fraud', 'since_last_fraud', 'genuine_since'] as const
+const labelKinds = [
+  'labelled_count',
+  'frauds',
+  'fraud_share',
+  'since_first_fraud',
+  'since_last_fraud',
+  'genuine_since',
+  'fraud_run',
+  'since_run_began',
+  'run_least_ratio',
+  'since_last_genuine',
+] as const
+const Windowed = {
+  name: Type.String({ description: '{window} stands for the window as it is written, {size} for its number' }),
+  of: Type.Enum([...entities]),
+  windows: Type.Array(Type.String({ pattern: '^[1-9]\\d{0,3}[hd]$' }), { minItems: 1, description: 'Such as 12h or 30d' }),
+}
 const Hour = Type.Integer({ minimum: 0, maximum: 23 })
 const exact = { additionalProperties: false }
 
@@ -73,12 +124,12 @@ const FeatureProfile = Type.Object(
         ),
         Type.Object({ kind: Type.Literal('weekend'), name: Type.String() }, exact),
         Type.Object({ kind: Type.Literal('hours'), name: Type.String(), from: Hour, to: Hour }, exact),
+        Type.Object({ kind: Type.Enum(['count', 'sum', 'mean', 'since_large', ...labelKinds]), ...Windowed }, exact),
         Type.Object(
           {
-            kind: Type.Enum(['count', 'sum', 'mean', ...labelKinds]),
-            name: Type.String({ description: '{window} stands for the window as it is written, {size} for its number' }),
-            of: Type.Enum([...entities]),
-            windows: Type.Array(Type.String({ pattern: '^[1-9]\\d{0,3}[hd]$' }), { minItems: 1, description: 'Such as 12h or 30d' }),
+            kind: Type.Literal('over_quantile'),
+            quantile: Type.Number({ minimum: 0, maximum: 1, description: '0.5 is the median' }),
+            ...Windowed,
           },
           exact,
         ),
@@ -97,7 +148,11 @@ export type ColumnFeature = Feature &
     | { kind: 'registered'; index: number }
     | { kind: 'weekend' }
     | { kind: 'hours'; from: number; to: number }
-    | { kind: 'count' | 'sum' | 'mean' | LabelKind; entity: (typeof entities)[number]; window: number; delay: number }
+    | (({ kind: 'count' | 'sum' | 'mean' | LabelKind } | { kind: 'since_large' } | { kind: 'over_quantile'; quantile: number }) & {
+        entity: (typeof entities)[number]
+        window: number
+        delay: number
+      })
   )
 
 const schema = Compile(FeatureProfile)
@@ -148,15 +203,20 @@ export function featuresOf(profile: FeatureProfile, labelDelay: number | undefin
         'profile_invalid',
         `${name} needs labels that are known after their transactions: the map's label.delayDays above 0`,
       )
+    const said = meaning
+      .replaceAll('ENTITY', of)
+      .replaceAll('DELAY', `${delay / (24 * hour)}d`)
+      .replaceAll('QUANTILE', 'quantile' in asked ? String(asked.quantile) : '')
     return asked.windows.map((w) => ({
       ...basis,
-      kind,
+      ...(asked.kind === 'over_quantile'
+        ? { kind: asked.kind, quantile: asked.quantile }
+        : asked.kind === 'since_large'
+          ? { kind: asked.kind }
+          : { kind: asked.kind }),
       name: name.replaceAll('{window}', w).replaceAll('{size}', w.slice(0, -1)),
       entity: of,
-      meaning: meaning
-        .replaceAll('ENTITY', of)
-        .replaceAll('WINDOW', w)
-        .replaceAll('DELAY', `${delay / (24 * hour)}d`),
+      meaning: said.replaceAll('WINDOW', w),
       window: msOf(w),
       delay,
     }))

@@ -25,14 +25,20 @@ export class Windows {
   readonly #lastFraud: Int32Array
   readonly #genuine: Int32Array
   readonly #genuineBy = new Map<number, number>()
+  /** For each entity its last genuine row, and the frauds after it: how many, the first of them, and the least of their ratios. */
+  readonly #lastGenuine: Int32Array
+  readonly #run: Int32Array
+  readonly #runBegan: Int32Array
+  readonly #runLeast: Float32Array
+  readonly #ratios: Float32Array
   /** The time of the row that was taken last. */
   #now = 0
   readonly counts: Int32Array
   readonly frauds: Int32Array
   readonly sums: Float64Array
 
-  /** `windows` and `delay` are milliseconds. */
-  constructor(columns: Columns, { codes, values }: TextColumn, windows: readonly number[], delay: number) {
+  /** `windows` and `delay` are milliseconds; `ratios`, what each row's amount is to a usual one, is filled as rows are taken, or empty where nobody asks for `runLeast`. */
+  constructor(columns: Columns, { codes, values }: TextColumn, windows: readonly number[], delay: number, ratios: Float32Array) {
     this.#times = columns.times
     this.#amounts = columns.amounts
     this.#frauds = columns.frauds
@@ -44,6 +50,11 @@ export class Windows {
     this.#waiting = new Int32Array(values.length).fill(-1)
     this.#lastFraud = new Int32Array(values.length).fill(-1)
     this.#genuine = new Int32Array(values.length)
+    this.#lastGenuine = new Int32Array(values.length).fill(-1)
+    this.#run = new Int32Array(values.length)
+    this.#runBegan = new Int32Array(values.length)
+    this.#runLeast = new Float32Array(values.length)
+    this.#ratios = ratios
     const places = values.length * windows.length
     this.#first = new Int32Array(places).fill(-1)
     this.#firstFraud = new Int32Array(places).fill(-1)
@@ -78,7 +89,14 @@ export class Windows {
       if (fraud) {
         this.#lastFraud[entity] = row
         this.#genuineBy.set(row, this.#genuine[entity])
-      } else this.#genuine[entity]++
+        const first = this.#run[entity]++ === 0
+        if (first) this.#runBegan[entity] = row
+        this.#runLeast[entity] = Math.min(this.#ratios[row], first ? Number.POSITIVE_INFINITY : this.#runLeast[entity])
+      } else {
+        this.#genuine[entity]++
+        this.#lastGenuine[entity] = row
+        this.#run[entity] = 0
+      }
       for (let at = start; at < start + this.#windows.length; at++) {
         if (this.#first[at] < 0) this.#first[at] = row
         this.counts[at]++
@@ -121,6 +139,27 @@ export class Windows {
   /** Genuine rows since the first fraud of a window that holds one. */
   genuineSince(at: number): number {
     return this.#genuine[this.#entityAt(at)] - (this.#genuineBy.get(this.#firstFraud[at]) as number)
+  }
+
+  /** Frauds of a window that no genuine row followed. */
+  run(at: number): number {
+    return Math.min(this.frauds[at], this.#run[this.#entityAt(at)])
+  }
+
+  /** Milliseconds since the first of them, where there are any. */
+  sinceRunBegan(at: number): number {
+    return this.#now - this.#times[Math.max(this.#firstFraud[at], this.#runBegan[this.#entityAt(at)])]
+  }
+
+  /** The least ratio of the frauds that no genuine row followed, where there are any. */
+  runLeast(at: number): number {
+    return this.#runLeast[this.#entityAt(at)]
+  }
+
+  /** Milliseconds since the last genuine row that is old enough, however long ago; infinite where there is none. */
+  sinceLastGenuine(at: number): number {
+    const row = this.#lastGenuine[this.#entityAt(at)]
+    return row < 0 ? Number.POSITIVE_INFINITY : this.#now - this.#times[row]
   }
 
   #entityAt(at: number): number {

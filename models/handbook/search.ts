@@ -12,13 +12,14 @@ type Change = Partial<Omit<TrainConfig, 'knots'>> & { knots?: Partial<TrainConfi
 
 /** Alternatives, those of one choice side by side. */
 const choices: readonly (readonly Change[])[] = [
-  [{ hidden: [] }, { hidden: [32, 16] }, { hidden: [128, 32] }],
-  [{ dropout: 0 }, { dropout: 0.3 }, { dropout: 0.5 }],
-  [{ epochs: 3 }, { epochs: 5 }, { epochs: 8 }, { epochs: 20 }],
-  [{ knots: { leaves: 8 } }, { knots: { leaves: 24 } }],
-  [{ knots: { gain: 1 } }, { knots: { gain: 8 } }],
+  [{ straight: true }],
+  [{ knots: { jumps: true } }],
+  [{ hidden: [] }, { hidden: [32, 16] }, { hidden: [64, 32] }],
+  [{ epochs: 4 }, { epochs: 8 }, { epochs: 20 }],
+  [{ knots: { leafShare: 0.0002 } }, { knots: { leafShare: 0.001 } }],
+  [{ knots: { gain: 8 } }],
   [{ decay: 0 }, { decay: 0.1 }, { decay: 0.5 }],
-  [{ rate: 0.001 }, { rate: 0.004 }],
+  [{ dropout: 0 }, { dropout: 0.3 }],
 ]
 
 /** What is made as great as can be: how well frauds rank, among all transactions and among those of the top. */

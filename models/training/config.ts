@@ -17,6 +17,7 @@ export const TrainConfig = Type.Object(
         leafShare: Type.Number({ minimum: 0, maximum: 0.5, description: 'Least share of the rows in a leaf' }),
         leafRows: Type.Integer({ minimum: 1, description: 'Least rows in a leaf' }),
         gain: Type.Number({ minimum: 0, description: 'Least gain of a split in log likelihood (nats)' }),
+        jumps: Type.Boolean({ description: 'Whether a threshold is two knots, the values on both sides of it, or one between them' }),
       },
       exact,
     ),
@@ -24,6 +25,7 @@ export const TrainConfig = Type.Object(
       maxItems: 6,
       description: 'Sizes of the hidden layers; none makes a logistic regression',
     }),
+    straight: Type.Boolean({ description: 'Whether the ramps also go straight into the logit, beside the hidden layers' }),
     members: Type.Integer({ minimum: 1, maximum: 16, description: 'Networks whose logits are averaged' }),
     epochs: Count,
     batch: Count,
@@ -41,8 +43,9 @@ export type TrainConfig = Type.Static<typeof TrainConfig>
 
 export const defaultConfig: TrainConfig = {
   seed: 1,
-  knots: { leaves: 16, leafShare: 0.0005, leafRows: 50, gain: 3 },
+  knots: { leaves: 16, leafShare: 0.0005, leafRows: 50, gain: 3, jumps: false },
   hidden: [64, 32],
+  straight: false,
   members: 1,
   epochs: 8,
   batch: 512,

@@ -29,7 +29,7 @@ export async function fitNetwork(
 ): Promise<Fitted> {
   const knots = from?.knots ?? knotsOfAll(train.matrix, train.rows, train.labels, config.knots)
   const encoding = encodingOf(knots)
-  const shape = shapeOf(encoding.units, config.hidden)
+  const shape = shapeOf(encoding.units, config.hidden, config.straight)
   const members = [...(from?.members ?? [])]
   let current = from?.current
   while (members.length < config.members) {

@@ -13,6 +13,11 @@ export type KnotOptions = {
   leafRows: number
   /** Least gain in log likelihood (nats) that a split must bring. */
   gain: number
+  /**
+   * Whether a threshold is two knots, the values on both sides of it, so that what jumps there is a ramp as steep as the data is dense;
+   * or one between them.
+   */
+  jumps: boolean
 }
 
 /** Rising distinct values with the rows and the frauds of each. */
@@ -95,7 +100,7 @@ function quantile({ values, rows }: Distinct, share: number): number {
  * Rising knots of one feature: between each two lies a ramp. None where all rows have the same value; two where nothing tells frauds
  * apart, or there are but two values.
  */
-export function knotsOf(distinct: Distinct, { leaves, leafShare, leafRows, gain }: KnotOptions): number[] {
+export function knotsOf(distinct: Distinct, { leaves, leafShare, leafRows, gain, jumps }: KnotOptions): number[] {
   const { values, rows } = distinct
   if (values.length < 2) return []
   if (values.length === 2) return [values[0], values[1]]
@@ -111,7 +116,8 @@ export function knotsOf(distinct: Distinct, { leaves, leafShare, leafRows, gain 
       bestSplit(distinct, best.from, best.split, leastRows),
       bestSplit(distinct, best.split, best.to, leastRows),
     )
-    thresholds.push((values[best.split - 1] + values[best.split]) / 2)
+    const sides = [values[best.split - 1], values[best.split]]
+    thresholds.push(...(jumps ? sides : [(sides[0] + sides[1]) / 2]))
   }
   const low = quantile(distinct, 0.001)
   const high = quantile(distinct, 0.999)

@@ -1,7 +1,8 @@
 /**
- * A multilayer perceptron with relu between its layers and one logit at the end, as one array of parameters, with its loss and its
- * gradient written out. The products of matrices are TensorFlow.js's; the rest is done in place, since one optimiser step over a graph of
- * small tensors costs more than what it computes. Without hidden layers it is a logistic regression.
+ * A perceptron with relu between its layers, on request beside a logistic regression on the same inputs (Cheng et al.: Wide & Deep
+ * Learning for Recommender Systems, 2016): the sum of both is the logit. It is one array of parameters, with its loss and its gradient
+ * written out. The products of matrices are TensorFlow.js's; the rest is done in place, since one optimiser step over a graph of small
+ * tensors costs more than what it computes. Without hidden layers it is a logistic regression.
  */
 import * as tf from '@tensorflow/tfjs-core'
 import type { RampLayer } from '../ramp-layer.ts'
@@ -10,31 +11,41 @@ import { randomOf } from '../random.ts'
 /** Kernel and bias of a layer within the parameters: `inputs` x `units` from `kernel` on, `units` from `bias` on. */
 type Layer = { inputs: number; units: number; kernel: number; bias: number }
 
-export type Shape = { layers: Layer[]; size: number }
+/** Where it is `straight`, the last unit of the first layer goes into the logit; the others, if there are any, go through the layers behind. */
+export type Shape = { layers: Layer[]; size: number; straight: boolean }
 
-export function shapeOf(inputs: number, hidden: readonly number[]): Shape {
+/** Without hidden layers it is straight in any case. */
+export function shapeOf(inputs: number, hidden: readonly number[], beside: boolean): Shape {
+  const straight = beside || hidden.length === 0
   const layers: Layer[] = []
   let size = 0
-  let before = inputs
-  for (const units of [...hidden, 1]) {
-    layers.push({ inputs: before, units, kernel: size, bias: size + before * units })
-    size += (before + 1) * units
-    before = units
+  const add = (from: number, units: number) => {
+    layers.push({ inputs: from, units, kernel: size, bias: size + from * units })
+    size += (from + 1) * units
   }
-  return { layers, size }
+  add(inputs, (hidden[0] ?? 0) + (straight ? 1 : 0))
+  hidden.forEach((units, l) => {
+    add(units, hidden[l + 1] ?? 1)
+  })
+  return { layers, size, straight }
 }
 
-/** Kernels by He for layers with relu, small ones for the last; the last bias is the logit of the base rate, so that nothing has to be unlearnt. */
-export function initialise({ layers, size }: Shape, baseRate: number, seed: number): Float32Array {
+/** Units of the first layer that go through the layers behind. */
+const deepUnits = ({ layers: [{ units }], straight }: Shape): number => units - (straight ? 1 : 0)
+
+/** Kernels by He for layers with relu, small ones for the last, none for what goes straight; the bias of the logit is that of the base rate, so that nothing has to be unlearnt. */
+export function initialise(shape: Shape, baseRate: number, seed: number): Float32Array {
+  const { layers, size, straight } = shape
   const random = randomOf(seed)
   const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
   const parameters = new Float32Array(size)
-  layers.forEach(({ inputs, units, kernel, bias }, l) => {
-    const last = l === layers.length - 1
-    const spread = last ? (layers.length === 1 ? 0 : Math.sqrt(1 / inputs)) : Math.sqrt(2 / inputs)
-    for (let i = 0; i < inputs * units; i++) parameters[kernel + i] = spread * normal()
-    if (last) parameters[bias] = Math.log(baseRate / (1 - baseRate))
+  layers.forEach(({ inputs, units, kernel }, l) => {
+    const spread = Math.sqrt((l === layers.length - 1 ? 1 : 2) / inputs)
+    const drawn = l === 0 ? deepUnits(shape) : units
+    for (let i = 0; i < inputs * units; i++) if (i % units < drawn) parameters[kernel + i] = spread * normal()
   })
+  const { bias, units } = straight ? layers[0] : layers[layers.length - 1]
+  parameters[bias + units - 1] = Math.log(baseRate / (1 - baseRate))
   return parameters
 }
 
@@ -46,28 +57,34 @@ function tensorsOf({ layers }: Shape, parameters: Float32Array) {
   }))
 }
 
-/** What the first layer gives, before its activation, for the `rows` vectors that it took. */
-function first({ layers: [{ kernel, bias, units }] }: Shape, parameters: Float32Array, ramps: RampLayer, rows: number): Float32Array {
+/** What the first layer gives for the `rows` vectors that it took: for the layers behind, before its activation, and for the logit. */
+function first(shape: Shape, parameters: Float32Array, ramps: RampLayer, rows: number) {
+  const [{ kernel, bias, units }] = shape.layers
   const out = new Float32Array(rows * units)
   ramps.load(parameters.subarray(kernel, bias), parameters.subarray(bias, bias + units))
   ramps.forward(rows, out)
-  return out
+  const straight = new Float32Array(rows)
+  if (!shape.straight) return { deep: out, straight }
+  const deep = new Float32Array(rows * (units - 1))
+  for (let r = 0; r < rows; r++) {
+    deep.set(out.subarray(r * units, (r + 1) * units - 1), r * (units - 1))
+    straight[r] = out[(r + 1) * units - 1]
+  }
+  return { deep, straight }
 }
 
 /** The logits of the `rows` vectors that `ramps` took. */
 export function logitsOf(shape: Shape, parameters: Float32Array, ramps: RampLayer, rows: number): Float32Array {
-  const out = first(shape, parameters, ramps, rows)
-  if (shape.layers.length === 1) return out
-  let logits: Float32Array = out
-  tf.tidy(() => {
-    let x = tf.relu(tf.tensor2d(out, [rows, shape.layers[0].units])) as tf.Tensor2D
+  const { deep, straight } = first(shape, parameters, ramps, rows)
+  if (shape.layers.length === 1) return straight
+  return tf.tidy(() => {
+    let x = tf.relu(tf.tensor2d(deep, [rows, shape.layers[1].inputs])) as tf.Tensor2D
     const layers = tensorsOf(shape, parameters)
     layers.forEach(({ kernel, bias }, l) => {
       x = tf.fused.matMul({ a: x, b: kernel, bias, activation: l === layers.length - 1 ? 'linear' : 'relu' }) as tf.Tensor2D
     })
-    logits = x.dataSync() as Float32Array
+    return (x.dataSync() as Float32Array).map((z, r) => z + straight[r])
   })
-  return logits
 }
 
 /** `ramps` took the `rows` vectors. */
@@ -85,34 +102,41 @@ export function gradientOf(
   random: () => number,
   gradient: Float32Array,
 ): void {
-  const { layers } = shape
-  const out = first(shape, parameters, ramps, rows)
+  const { deep, straight } = first(shape, parameters, ramps, rows)
   const errorOf = (logits: Float32Array) => {
     const error = new Float32Array(rows)
     for (let i = 0; i < rows; i++) error[i] = (weights[i] * (1 / (1 + Math.exp(-logits[i])) - labels[i])) / rows
     return error
   }
-  const back = layers.length === 1 ? errorOf(out) : backThrough(shape, parameters, out, rows, errorOf, dropout, random, gradient)
-  const [{ kernel, bias, units }] = layers
-  ramps.backward(back, rows, gradient.subarray(kernel, bias))
+  const [{ kernel, bias, units }, ...behind] = shape.layers
+  const { error, back } =
+    behind.length === 0
+      ? { error: errorOf(straight), back: deep }
+      : backThrough(shape, parameters, deep, (z) => errorOf(z.map((own, i) => own + straight[i])), dropout, random, gradient)
+  const through = deepUnits(shape)
+  const errors = new Float32Array(rows * units)
+  for (let r = 0; r < rows; r++) {
+    errors.set(back.subarray(r * through, (r + 1) * through), r * units)
+    if (shape.straight) errors[r * units + units - 1] = error[r]
+  }
+  ramps.backward(errors, rows, gradient.subarray(kernel, bias))
   gradient.fill(0, bias, bias + units)
-  for (let i = 0; i < back.length; i++) gradient[bias + (i % units)] += back[i]
+  for (let i = 0; i < errors.length; i++) gradient[bias + (i % units)] += errors[i]
 }
 
-/** Writes the gradient of all layers behind the first, and returns that of what the first gave. */
+/** Writes the gradient of all layers behind the first, and returns that of their logits and of what the first gave them. */
 function backThrough(
   shape: Shape,
   parameters: Float32Array,
-  out: Float32Array,
-  rows: number,
+  deep: Float32Array,
   errorOf: (logits: Float32Array) => Float32Array,
   dropout: number,
   random: () => number,
   gradient: Float32Array,
-): Float32Array {
-  const sizes = shape.layers
-  let back = out
-  tf.tidy(() => {
+): { error: Float32Array; back: Float32Array } {
+  const [, ...sizes] = shape.layers
+  const rows = deep.length / sizes[0].inputs
+  return tf.tidy(() => {
     const layers = tensorsOf(shape, parameters)
     const seen: tf.Tensor2D[] = []
     const gates: tf.Tensor2D[] = []
@@ -129,22 +153,21 @@ function backThrough(
         gates.push(open)
       }
     }
-    pass(tf.relu(tf.tensor2d(out, [rows, sizes[0].units])), sizes[0].units)
+    pass(tf.relu(tf.tensor2d(deep, [rows, sizes[0].inputs])), sizes[0].inputs)
     for (let l = 0; l < layers.length - 1; l++) {
       const { kernel, bias } = layers[l]
-      pass(tf.fused.matMul({ a: seen[l], b: kernel, bias, activation: 'relu' }) as tf.Tensor2D, sizes[l + 1].units)
+      pass(tf.fused.matMul({ a: seen[l], b: kernel, bias, activation: 'relu' }) as tf.Tensor2D, sizes[l].units)
     }
     const { kernel, bias } = layers[layers.length - 1]
-    const logits = (tf.fused.matMul({ a: seen[layers.length - 1], b: kernel, bias }) as tf.Tensor2D).dataSync() as Float32Array
-    let error: tf.Tensor2D = tf.tensor2d(errorOf(logits), [rows, 1])
+    const error = errorOf((tf.fused.matMul({ a: seen[layers.length - 1], b: kernel, bias }) as tf.Tensor2D).dataSync() as Float32Array)
+    let behind: tf.Tensor2D = tf.tensor2d(error, [rows, 1])
     for (let l = layers.length - 1; l >= 0; l--) {
-      gradient.set(tf.matMul(seen[l], error, true, false).dataSync() as Float32Array, sizes[l + 1].kernel)
-      gradient.set(tf.sum(error, 0).dataSync() as Float32Array, sizes[l + 1].bias)
-      error = tf.mul(tf.matMul(error, layers[l].kernel, false, true), gates[l])
+      gradient.set(tf.matMul(seen[l], behind, true, false).dataSync() as Float32Array, sizes[l].kernel)
+      gradient.set(tf.sum(behind, 0).dataSync() as Float32Array, sizes[l].bias)
+      behind = tf.mul(tf.matMul(behind, layers[l].kernel, false, true), gates[l])
     }
-    back = error.dataSync() as Float32Array
+    return { error, back: behind.dataSync() as Float32Array }
   })
-  return back
 }
 
 /** Adam with decoupled weight decay (Loshchilov and Hutter, 2019) over one array of parameters. */

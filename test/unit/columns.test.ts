@@ -195,12 +195,15 @@ it('the run of frauds of a merchant, as it became known, is what slow and obviou
       { kind: 'since_first_fraud', name: 'first_{window}', of, windows },
       { kind: 'since_last_fraud', name: 'last_{window}', of, windows },
       { kind: 'genuine_since', name: 'genuine_{window}', of, windows },
+      { kind: 'fraud_run', name: 'run_{window}', of, windows },
+      { kind: 'since_run_began', name: 'began_{window}', of, windows },
+      { kind: 'since_last_genuine', name: 'last_genuine_{window}', of, windows },
       { kind: 'registered', names: ['amount', 'counterparty_count_24h'] },
     ],
   }
   const { fold, features } = createColumnFold(columns, profile)
   expect(features.map((f) => f.name)).toEqual([
-    ...['first', 'last', 'genuine'].flatMap((name) => windows.map((w) => `${name}_${w}`)),
+    ...['first', 'last', 'genuine', 'run', 'began', 'last_genuine'].flatMap((name) => windows.map((w) => `${name}_${w}`)),
     'amount',
     'counterparty_count_24h',
   ])
@@ -214,15 +217,59 @@ it('the run of frauds of a merchant, as it became known, is what slow and obviou
     const known = rows.filter((r) => r.terminal === row.terminal && r.time <= row.time - 7 * day)
     const expected = [3, 28].map((days) => {
       const frauds = known.filter((r) => r.fraud === 1 && r.time > row.time - (7 + days) * day)
-      if (frauds.length === 0) return [7 + days, 7 + days, 0]
-      runs++
-      const [first, last] = [frauds[0], frauds[frauds.length - 1]]
-      return [(row.time - first.time) / day, (row.time - last.time) / day, known.filter((r) => r.id > first.id && r.fraud === 0).length]
+      const since = (r: Row | undefined) => (r ? Math.min(7 + days, (row.time - r.time) / day) : 7 + days)
+      const genuine = known.filter((r) => r.fraud === 0)
+      const run = frauds.filter((r) => r.id > (genuine.at(-1)?.id ?? -1))
+      const [first] = frauds
+      runs += run.length
+      return [
+        ...[since(first), since(frauds.at(-1)), first ? genuine.filter((r) => r.id > first.id).length : 0],
+        ...[run.length, since(run[0]), since(genuine.at(-1))],
+      ]
     })
-    expect([...out.subarray(0, 6)]).toEqual([0, 1, 2].flatMap((k) => expected.map((e) => Math.fround(e[k]))))
-    expect([...out.subarray(6)]).toEqual([served[indexOf('amount')], served[indexOf('counterparty_count_24h')]])
+    expect([...out.subarray(0, 12)]).toEqual([0, 1, 2, 3, 4, 5].flatMap((k) => expected.map((e) => Math.fround(e[k]))))
+    expect([...out.subarray(12)]).toEqual([served[indexOf('amount')], served[indexOf('counterparty_count_24h')]])
   }
-  expect(runs).toBeGreaterThan(500)
+  expect(runs).toBeGreaterThan(100)
+})
+
+it('what amounts are to those that are usual is what slow and obvious counting finds, and so for the frauds of a merchant', async () => {
+  const rows = rowsOf(1500)
+  const columns = await readColumns(folder({ 't.csv': csvOf(rows) })('t.csv'), handbookMap)
+  const { fold, features } = createColumnFold(columns, {
+    features: [
+      { kind: 'over_quantile', name: 'over_{window}', of: 'customer', quantile: 0.5, windows: ['3d', '90d'] },
+      { kind: 'over_quantile', name: 'over_high', of: 'customer', quantile: 0.9, windows: ['90d'] },
+      { kind: 'since_large', name: 'since_large', of: 'customer', windows: ['3d'] },
+      { kind: 'run_least_ratio', name: 'least', of: 'counterparty', windows: ['28d'] },
+    ],
+  })
+  const out = new Float32Array(features.length)
+  const ratio = (row: Row, days: number, share: number) => {
+    const earlier = rows
+      .filter((r) => r.card === row.card && r.id < row.id && r.time > row.time - days * day)
+      .map((r) => r.cents)
+      .sort((a, b) => a - b)
+    return earlier.length === 0 ? 1 : row.cents / Math.max(1, earlier[Math.floor(share * earlier.length)])
+  }
+  let [large, least] = [0, 0]
+  for (const row of rows) {
+    fold(row.id, out, 0)
+    const last = rows.findLast((r) => r.card === row.card && r.id < row.id && ratio(r, 3, 0.5) > 3)
+    const known = rows.filter((r) => r.terminal === row.terminal && r.time <= row.time - 7 * day)
+    const run = known.slice(known.findLastIndex((r) => r.fraud === 0) + 1)
+    const lives = run.some((r) => r.time > row.time - 35 * day)
+    if (last && row.time - last.time < 3 * day) large++
+    if (lives) least++
+    const expected = [
+      ...[ratio(row, 3, 0.5), ratio(row, 90, 0.5), ratio(row, 90, 0.9)],
+      last ? Math.min(3, (row.time - last.time) / day) : 3,
+      lives ? Math.min(20, ...run.map((r) => ratio(r, 90, 0.5))) : 20,
+    ]
+    expect([...out]).toEqual(expected.map(Math.fround))
+  }
+  expect(large).toBeGreaterThan(100)
+  expect(least).toBeGreaterThan(50)
 })
 
 it('the features that serve come out of columns as they come out of transactions, with labels as they became known', async () => {

@@ -13,18 +13,20 @@ const labels = Float32Array.from({ length: rows }, () => (random() < 0.3 ? 1 : 0
 const weights = Float32Array.from({ length: rows }, () => 1 + random())
 
 /** Logits as the layers say them, in double precision. */
-function slowLogits({ layers }: Shape, parameters: Float32Array): number[] {
+function slowLogits({ layers, straight: beside }: Shape, parameters: Float32Array): number[] {
   const inputs = new Float32Array(rows * encoding.units)
   encode(encoding, vectors, rows, inputs)
   return Array.from({ length: rows }, (_, r) => {
     let x = [...inputs.subarray(r * encoding.units, (r + 1) * encoding.units)]
+    let straight = 0
     layers.forEach(({ units, kernel, bias }, l) => {
       const y = Array.from({ length: units }, (_, u) =>
         x.reduce((sum, v, i) => sum + v * parameters[kernel + i * units + u], parameters[bias + u]),
       )
+      if (l === 0 && beside) straight = y.pop() as number
       x = l === layers.length - 1 ? y : y.map((v) => Math.max(0, v))
     })
-    return x[0]
+    return straight + (x[0] ?? 0)
   })
 }
 const slowLoss = (shape: Shape, parameters: Float32Array) =>
@@ -33,8 +35,14 @@ const slowLoss = (shape: Shape, parameters: Float32Array) =>
     0,
   ) / rows
 
-describe.each([{ hidden: [] }, { hidden: [6] }, { hidden: [6, 4] }])('a perceptron with hidden layers $hidden', ({ hidden }) => {
-  const shape = shapeOf(encoding.units, hidden)
+describe.each([
+  { hidden: [], straight: false },
+  { hidden: [6], straight: false },
+  { hidden: [6], straight: true },
+  { hidden: [6, 4], straight: false },
+  { hidden: [6, 4], straight: true },
+])('a perceptron with hidden layers $hidden, straight: $straight', ({ hidden, straight }) => {
+  const shape = shapeOf(encoding.units, hidden, straight)
   const parameters = initialise(shape, 0.3, 3).map((p) => p + 0.2 * (random() - 0.5))
   const ramps = new RampLayer(encoding, shape.layers[0].units)
   beforeAll(async () => {

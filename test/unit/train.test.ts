@@ -77,25 +77,28 @@ describe('training', () => {
     expect(tf.memory().numTensors - before).toBeLessThanOrEqual(0)
   })
 
-  it('gives the same scores from the same seed, in training, from memory and from disk, with several members too', async () => {
-    const data = crossed(8000)
-    const directory = folder()
-    const short = { ...config, epochs: 2, members: 2, hidden: [16, 8] }
-    const [one, two] = [await trainModel(data, short, options), await trainModel(data, short, options)]
-    expect(two.scores.network).toEqual(one.scores.network)
-    const rows = one.periods.test.rows.subarray(0, 50)
-    const vectors = new Float32Array(50 * width)
-    data.matrix.gather(rows, vectors)
-    const layers = tf.tidy(() => [...(one.model.predictOnBatch(tf.tensor2d(vectors, [50, width])) as tf.Tensor).dataSync()])
-    await saveModel(directory, one.model, one.manifest)
-    const scorer = await loadScorer(directory, { backend: 'wasm' })
-    scorer.score(vectors, 50).forEach((s, i) => {
-      expect(Math.abs(s - layers[i])).toBeLessThan(1e-6)
-      expect(Math.abs(s - one.scores.network[i])).toBeLessThan(1e-6)
-    })
-    scorer.stop()
-    for (const { model } of [one, two]) model.dispose()
-  })
+  it.each([false, true])(
+    'gives the same scores from the same seed, in training, from memory and from disk, with several members too, straight: %s',
+    async (straight) => {
+      const data = crossed(8000)
+      const directory = folder()
+      const short = { ...config, epochs: 2, members: 2, hidden: [16, 8], straight }
+      const [one, two] = [await trainModel(data, short, options), await trainModel(data, short, options)]
+      expect(two.scores.network).toEqual(one.scores.network)
+      const rows = one.periods.test.rows.subarray(0, 50)
+      const vectors = new Float32Array(50 * width)
+      data.matrix.gather(rows, vectors)
+      const layers = tf.tidy(() => [...(one.model.predictOnBatch(tf.tensor2d(vectors, [50, width])) as tf.Tensor).dataSync()])
+      await saveModel(directory, one.model, one.manifest)
+      const scorer = await loadScorer(directory, { backend: 'wasm' })
+      scorer.score(vectors, 50).forEach((s, i) => {
+        expect(Math.abs(s - layers[i])).toBeLessThan(1e-6)
+        expect(Math.abs(s - one.scores.network[i])).toBeLessThan(1e-6)
+      })
+      scorer.stop()
+      for (const { model } of [one, two]) model.dispose()
+    },
+  )
 
   it('goes on from its checkpoint after it was broken off, and ends as if it had not been', async () => {
     const data = crossed(8000)
@@ -161,13 +164,15 @@ describe('a feature that is the label', () => {
 })
 
 describe('knots', () => {
-  const options = { leaves: 4, leafShare: 0, leafRows: 10, gain: 3 }
+  const options = { leaves: 4, leafShare: 0, leafRows: 10, gain: 3, jumps: true }
 
-  it('lie where frauds begin and end, and nowhere in what tells nothing', () => {
+  it('lie on both sides of where frauds begin and end, and nowhere in what tells nothing', () => {
     const values = Float32Array.from({ length: 10_000 }, (_, i) => i)
     const labels = Uint8Array.from(values, (v) => (v > 3000 && v <= 4000 && v % 2 === 0 ? 1 : 0))
     const knots = knotsOf(distinctOf(values, labels), options)
-    expect(knots.map(Math.round).filter((k) => [3001, 4001].some((edge) => Math.abs(k - edge) <= 2))).toHaveLength(2)
+    expect(knots.filter((k) => [3001, 4001].some((edge) => Math.abs(k - edge) <= 2))).toEqual([3001, 3002, 4000, 4001])
+    const between = knotsOf(distinctOf(values, labels), { ...options, jumps: false })
+    expect(between.filter((k) => [3001, 4001].some((edge) => Math.abs(k - edge) <= 2))).toEqual([3001.5, 4000.5])
     expect(knotsOf(distinctOf(values, labels.fill(0)), options)).toHaveLength(2)
     expect(knotsOf(distinctOf(new Float32Array(100).fill(5), new Uint8Array(100)), options)).toEqual([])
   })
