@@ -1,5 +1,5 @@
 /** Who owns a partition and how far it has been decided: the row that every batch moves, and that keeps everyone else out. */
-import { hash } from 'node:crypto'
+import { hash, randomInt } from 'node:crypto'
 import type { Connection, Database } from '../../shared/database.ts'
 import type { Input, Raw } from '../batch.ts'
 
@@ -12,7 +12,7 @@ export const recordHash = (raw: Pick<Raw, 'received' | 'value'>): Buffer =>
   hash('sha256', Buffer.concat([Buffer.from(`${raw.received}:`), raw.value ?? Buffer.alloc(0)]), 'buffer').subarray(0, 16)
 
 /**
- * Makes `owner` the only one whose batches of this partition are taken, by raising its epoch. `intact` says that nobody else owned
+ * Makes `owner` the only one whose batches of this partition are taken, by an epoch of its own. `intact` says that nobody else owned
  * it since `epochBefore`, so that what is in memory still holds. A partition that was never read begins at `beginning`.
  */
 export async function claim(
@@ -40,14 +40,17 @@ export async function claim(
       )
       row = (await locked(tx)) as Row
     }
+    // Raised by a number drawn by lot: the stack's TiDB now and then shows a commit of another claim only after this one has read, and two
+    // that have read the same must not both own the partition.
+    const epoch = row.epoch + 1 + randomInt(2 ** 20)
     await tx.execute('UPDATE progress SET epoch = ?, owner = ?, updated = ? WHERE tenant = ? AND topic = ? AND part = ?', [
-      row.epoch + 1,
+      epoch,
       owner,
       Date.now(),
       ...key,
     ])
     return {
-      epoch: row.epoch + 1,
+      epoch,
       nextOffset: row.next_offset,
       log: row.log,
       lastRecord: row.last_record,
