@@ -5,13 +5,13 @@ import { migrate } from '../infra/migrations/migrate.ts'
 import { readTopic } from '../infra/read-topic.ts'
 import { type SimulatedEvent, simulate } from '../infra/simulator/simulate.ts'
 import { ratesOf } from '../infra/start/rates.ts'
-import { type Bus, createBus, type Outgoing } from '../services/shared/bus.ts'
 import { type Config, readConfig } from '../services/shared/config.ts'
-import { createDatabase, type Database, ensureDatabase } from '../services/shared/database.ts'
 import { tenantTopic, tenantTopics, topics } from '../services/shared/events.ts'
-import { KafkaJSError } from '../services/shared/kafkajs.ts'
-import { createTenant } from '../services/shared/settings.ts'
+import { type Bus, createBus, type Outgoing } from '../services/shared/kafka/bus.ts'
+import { KafkaJSError } from '../services/shared/kafka/kafkajs.ts'
 import { createTelemetry } from '../services/shared/telemetry.ts'
+import { createDatabase, type Database, ensureDatabase } from '../services/shared/tidb/database.ts'
+import { createTenant } from '../services/shared/tidb/settings.ts'
 
 export type Bank = { config: Config; database: Database; bus: Bus; tenant: string; close(): Promise<void> }
 

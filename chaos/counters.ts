@@ -5,7 +5,7 @@ import { addRow } from '../services/detector/counters/fill.ts'
 import { effectOf, type LabelMove } from '../services/detector/counters/labels.ts'
 import { patternOf } from '../services/detector/counters/names.ts'
 import type { Store } from '../services/detector/counters/store.ts'
-import type { Database } from '../services/shared/database.ts'
+import type { Database } from '../services/shared/tidb/database.ts'
 
 type Place = { part: number; log: number; log_offset: number }
 type Row = Place & { time: number; event: Buffer }

@@ -1,8 +1,8 @@
 /** The load, and the independent record of what was sent: kept by whoever sends, never read back from Assay. */
 import { type SimulatedEvent, simulate } from '../infra/simulator/simulate.ts'
-import type { Bus, Outgoing } from '../services/shared/bus.ts'
 import { messageOf } from '../services/shared/errors.ts'
 import { customerOf, type Party, tenantTopic, topics } from '../services/shared/events.ts'
+import type { Bus, Outgoing } from '../services/shared/kafka/bus.ts'
 import { poison } from './poison.ts'
 
 /** What was acknowledged, by id; parties by whom and since when, poison by a token that stands in its bytes. */

@@ -1,6 +1,7 @@
 /** Watches the decisions topic while faults happen: how long after a fault all that was sent before is decided. */
-import type { Bus } from '../services/shared/bus.ts'
+
 import { tenantTopic } from '../services/shared/events.ts'
+import type { Bus } from '../services/shared/kafka/bus.ts'
 
 export type Watch = { decided: ReadonlySet<string>; stop(): Promise<void> }
 

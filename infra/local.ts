@@ -2,10 +2,10 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Bus, createBus } from '../services/shared/bus.ts'
 import { type Config, readConfig } from '../services/shared/config.ts'
-import { createDatabase, type Database } from '../services/shared/database.ts'
+import { type Bus, createBus } from '../services/shared/kafka/bus.ts'
 import { createTelemetry } from '../services/shared/telemetry.ts'
+import { createDatabase, type Database } from '../services/shared/tidb/database.ts'
 import { status } from './stack/stack.ts'
 
 /** The secret of a local installation: made once and kept in the stack's directory, readable by its owner alone. */

@@ -1,5 +1,5 @@
 /** Reading a topic from its beginning to where it ends now, each record once. */
-import type { Bus, Received } from '../services/shared/bus.ts'
+import type { Bus, Received } from '../services/shared/kafka/bus.ts'
 
 /** Gives every record to `each`, in order within a partition; resolves when all were given. `group` must be a new one. */
 export async function readTopic(bus: Bus, topic: string, group: string, each: (record: Received) => void): Promise<void> {

@@ -1,8 +1,8 @@
 /** `npm run assay -- verify`: recomputes decisions from the stored history, using only what came earlier in the log. */
 import { Command, InvalidArgumentError } from 'commander'
-import type { Database } from '../services/shared/database.ts'
 import { AssayError } from '../services/shared/errors.ts'
-import { readSettings, type Settings } from '../services/shared/settings.ts'
+import type { Database } from '../services/shared/tidb/database.ts'
+import { readSettings, type Settings } from '../services/shared/tidb/settings.ts'
 import { print, withDatabase } from './local.ts'
 import { createProgressLine } from './progress-line.ts'
 import { compareCounters, slack } from './verify/counters.ts'

@@ -1,6 +1,6 @@
 /** `npm run assay -- customers`: what was known of a customer at any instant. */
 import { Command, InvalidArgumentError } from 'commander'
-import { customerAsOf, outcomesAsOf } from '../../services/shared/customers.ts'
+import { customerAsOf, outcomesAsOf } from '../../services/shared/tidb/customers.ts'
 import { print, withDatabase } from '../local.ts'
 
 const instant = (text: string): number => {

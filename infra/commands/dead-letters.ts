@@ -1,8 +1,8 @@
 /** `npm run assay -- dead-letters`: what could not be taken in, and sending it again once its cause is mended. */
 import { Command } from 'commander'
-import type { Bus } from '../../services/shared/bus.ts'
-import type { Database } from '../../services/shared/database.ts'
 import { type TenantTopic, tenantTopic } from '../../services/shared/events.ts'
+import type { Bus } from '../../services/shared/kafka/bus.ts'
+import type { Database } from '../../services/shared/tidb/database.ts'
 import { print, withBus, withDatabase } from '../local.ts'
 
 type Row = {

@@ -1,6 +1,6 @@
 /** `npm run assay -- keys`: the API keys with which banks send to the gateway. */
 import { Command } from 'commander'
-import { addApiKey, listApiKeys, revokeApiKey } from '../../services/shared/auth.ts'
+import { addApiKey, listApiKeys, revokeApiKey } from '../../services/shared/http/auth.ts'
 import { print, withDatabase } from '../local.ts'
 
 /** `keys add`, `list` and `revoke`. */

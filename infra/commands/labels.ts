@@ -1,6 +1,6 @@
 /** `npm run assay -- labels`: what was said of a transaction, as it was known at any instant. */
 import { Command, InvalidArgumentError } from 'commander'
-import { labelsAsOf } from '../../services/shared/labels.ts'
+import { labelsAsOf } from '../../services/shared/tidb/labels.ts'
 import { print, withDatabase } from '../local.ts'
 
 const instant = (text: string): number => {

@@ -1,6 +1,6 @@
 /** `npm run assay -- migrate`: brings the database to the newest schema. */
 import { Command } from 'commander'
-import { createDatabase, ensureDatabase } from '../../services/shared/database.ts'
+import { createDatabase, ensureDatabase } from '../../services/shared/tidb/database.ts'
 import { localConfig } from '../local.ts'
 import { migrate } from '../migrations/migrate.ts'
 

@@ -2,8 +2,8 @@
 import { createReadStream } from 'node:fs'
 import { Command } from 'commander'
 import { parse } from 'csv-parse'
-import type { Database } from '../../services/shared/database.ts'
 import { AssayError } from '../../services/shared/errors.ts'
+import type { Database } from '../../services/shared/tidb/database.ts'
 import { print, withDatabase } from '../local.ts'
 
 export type Rate = { base: string; currency: string; date: string; rate: string }

@@ -2,10 +2,10 @@
 import { Command, Option } from 'commander'
 import { cookieName, createSessions } from '../../services/console/sessions.ts'
 import { findUser } from '../../services/console/users.ts'
-import { type Case, listCases, readCase } from '../../services/shared/cases.ts'
-import type { Database } from '../../services/shared/database.ts'
 import { AssayError } from '../../services/shared/errors.ts'
-import { readVersions } from '../../services/shared/models.ts'
+import { type Case, listCases, readCase } from '../../services/shared/tidb/cases.ts'
+import type { Database } from '../../services/shared/tidb/database.ts'
+import { readVersions } from '../../services/shared/tidb/models.ts'
 import { print, withDatabase } from '../local.ts'
 import { chromiumArguments, ensureChromium } from '../stack/chromium.ts'
 

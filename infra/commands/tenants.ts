@@ -1,11 +1,11 @@
 /** `npm run assay -- tenants`: the banks and their settings. */
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
-import type { Bus } from '../../services/shared/bus.ts'
-import type { Database } from '../../services/shared/database.ts'
 import { AssayError } from '../../services/shared/errors.ts'
 import { type Control, innerTopics, topics } from '../../services/shared/events.ts'
-import { checkSettings, createTenant, readTenants, type Settings, saveSettings, type Tenant } from '../../services/shared/settings.ts'
+import type { Bus } from '../../services/shared/kafka/bus.ts'
+import type { Database } from '../../services/shared/tidb/database.ts'
+import { checkSettings, createTenant, readTenants, type Settings, saveSettings, type Tenant } from '../../services/shared/tidb/settings.ts'
 import { print, withBus, withDatabase } from '../local.ts'
 
 /** Tells whoever listens; the services look into the database every 5 seconds. */

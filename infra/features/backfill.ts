@@ -4,8 +4,8 @@
  * recorded, never in its place.
  */
 import { featureNames, featureSetHash, ownWidth, width } from '../../models/fold/features.ts'
-import type { Database } from '../../services/shared/database.ts'
 import { AssayError } from '../../services/shared/errors.ts'
+import type { Database } from '../../services/shared/tidb/database.ts'
 import { customersIn, type Range, readHeld } from '../verify/customers.ts'
 import { type Recomputed, recompute } from '../verify/recompute.ts'
 import { type CountedRows, readCountedRows } from './counted-rows.ts'

@@ -1,9 +1,9 @@
 /** What a bank's labels did to the counters, in the order in which it was done. */
 import type { LabelEffect } from '../../services/detector/counters/entries.ts'
 import { countedSince } from '../../services/detector/counters/labels.ts'
-import type { Database } from '../../services/shared/database.ts'
 import type { Label, Transaction } from '../../services/shared/events.ts'
-import { type Said, type Standing, standingAfter } from '../../services/shared/labels.ts'
+import type { Database } from '../../services/shared/tidb/database.ts'
+import { type Said, type Standing, standingAfter } from '../../services/shared/tidb/labels.ts'
 
 /** `at` is when it began to count: once it was known and its transaction decided; milliseconds since 1970. */
 export type CountedLabel = LabelEffect & { at: number }

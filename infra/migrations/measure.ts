@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util'
 import type { PoolConnection } from 'mysql2/promise'
 import { width } from '../../models/fold/features.ts'
 import { parseSqlAddress } from '../../services/shared/config.ts'
-import { createDatabase, type Database, ensureDatabase, type Value } from '../../services/shared/database.ts'
+import { createDatabase, type Database, ensureDatabase, type Value } from '../../services/shared/tidb/database.ts'
 import { migrations } from './migrations.ts'
 
 const day = 86_400_000

@@ -1,7 +1,7 @@
 /** Brings the database to the newest schema. Safe when two run at once, and each step can be run again. */
 import { createHash } from 'node:crypto'
-import type { Database } from '../../services/shared/database.ts'
 import { AssayError } from '../../services/shared/errors.ts'
+import type { Database } from '../../services/shared/tidb/database.ts'
 import { type Migration, migrations } from './migrations.ts'
 import { addMonths } from './months.ts'
 

@@ -1,9 +1,9 @@
 /** Where a replay sends to: a bank's topics in Kafka, or the gateway. */
 
 import { type Bank, prepare } from '../../services/gateway/prepare.ts'
-import type { Bus, Outgoing } from '../../services/shared/bus.ts'
 import { type TenantTopic, tenantTopic } from '../../services/shared/events.ts'
-import { ConfigResourceTypes } from '../../services/shared/kafkajs.ts'
+import type { Bus, Outgoing } from '../../services/shared/kafka/bus.ts'
+import { ConfigResourceTypes } from '../../services/shared/kafka/kafkajs.ts'
 import { postLines } from '../gateway-lines.ts'
 
 /** An event of a row: `time` is when it happened or was known, in milliseconds. */

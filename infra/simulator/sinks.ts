@@ -1,10 +1,11 @@
 /** Where a simulated stream goes: a file, a bank's topics in Kafka, or the gateway. */
-import { createBus } from '../../services/shared/bus.ts'
+
 import type { Config } from '../../services/shared/config.ts'
-import { createDatabase } from '../../services/shared/database.ts'
 import { AssayError } from '../../services/shared/errors.ts'
 import { tenantTopic, topics } from '../../services/shared/events.ts'
+import { createBus } from '../../services/shared/kafka/bus.ts'
 import { createTelemetry } from '../../services/shared/telemetry.ts'
+import { createDatabase } from '../../services/shared/tidb/database.ts'
 import { findTenant } from '../commands/tenants.ts'
 import { postLines } from '../gateway-lines.ts'
 import { createTextFile } from '../text-file.ts'

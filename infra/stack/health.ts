@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import { createConnection } from 'mysql2/promise'
 // Mends what Node 24 warns of.
-import { Kafka, logLevel } from '../../services/shared/kafkajs.ts'
+import { Kafka, logLevel } from '../../services/shared/kafka/kafkajs.ts'
 import { reasonOf, type Server, type ServerName, type Sql } from './server.ts'
 
 /** What a server says of itself when it is asked over its own protocol. */

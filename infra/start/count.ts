@@ -1,7 +1,8 @@
 /** Counts what became of a run from TiDB and from the topics, never from the memory of those who did it. */
-import type { Bus } from '../../services/shared/bus.ts'
-import type { Database } from '../../services/shared/database.ts'
+
 import { tenantTopic } from '../../services/shared/events.ts'
+import type { Bus } from '../../services/shared/kafka/bus.ts'
+import type { Database } from '../../services/shared/tidb/database.ts'
 import { readTopic } from '../read-topic.ts'
 
 export type Decisions = { ids: Map<string, number>; records: number }

@@ -1,7 +1,8 @@
 /** Plays the simulator into Kafka, as a bank would stream: records with the bank's keys, acknowledged by all replicas. */
-import type { Bus, Outgoing } from '../../services/shared/bus.ts'
+
 import { messageOf } from '../../services/shared/errors.ts'
 import { tenantTopic, topics } from '../../services/shared/events.ts'
+import type { Bus, Outgoing } from '../../services/shared/kafka/bus.ts'
 import { type SimulatedEvent, simulate } from '../simulator/simulate.ts'
 
 export type Play = {

@@ -5,8 +5,8 @@
 import { addTransaction, cardBit, counterFeatures, namedBy, readCounters, span, stateWords } from '../../models/fold/counters.ts'
 import { hashOf } from '../../models/fold/entry.ts'
 import { featureSetHash, ownWidth } from '../../models/fold/features.ts'
-import type { Database } from '../../services/shared/database.ts'
 import type { Transaction } from '../../services/shared/events.ts'
+import type { Database } from '../../services/shared/tidb/database.ts'
 import type { Range } from './customers.ts'
 
 /** Milliseconds by which a counter may be behind or ahead of a decision. */

@@ -3,7 +3,7 @@ import { declineLag } from '../../models/fold/declines.ts'
 import { horizon } from '../../models/fold/history.ts'
 import type { CustomerFacts } from '../../models/fold/parties.ts'
 import { positionOf } from '../../services/detector/batch.ts'
-import type { Database } from '../../services/shared/database.ts'
+import type { Database } from '../../services/shared/tidb/database.ts'
 
 export type Range = { from: number; to: number }
 export type Row = {

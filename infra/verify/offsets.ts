@@ -1,5 +1,5 @@
 /** Offsets of the log that have no outcome: neither decided, nor set aside, nor dead-lettered. */
-import type { Database } from '../../services/shared/database.ts'
+import type { Database } from '../../services/shared/tidb/database.ts'
 
 type Stretch = { first: number; last: number }
 const key = (part: number, log: number) => `${part}:${log}`

@@ -5,7 +5,7 @@ import { Profile } from '../../models/fold/profile.ts'
 import { contentHash } from '../../services/detector/content-hash.ts'
 import { isSampled } from '../../services/detector/decide.ts'
 import { actions, customerOf, type Transaction } from '../../services/shared/events.ts'
-import { actionOf, type Settings } from '../../services/shared/settings.ts'
+import { actionOf, type Settings } from '../../services/shared/tidb/settings.ts'
 import type { Held, Range, Row } from './customers.ts'
 
 /** `features` are the customer's own, of the present version; `sameSet` says whether the row's are of that version too. */

@@ -2,9 +2,9 @@
 import { width } from '../../models/fold/features.ts'
 import { loadScorer, type Scorer } from '../../models/scorer.ts'
 import { backends } from '../../services/detector/score.ts'
-import type { Database } from '../../services/shared/database.ts'
-import { registeredModel } from '../../services/shared/models.ts'
-import { decodeChallengers } from '../../services/shared/row-bytes.ts'
+import type { Database } from '../../services/shared/tidb/database.ts'
+import { registeredModel } from '../../services/shared/tidb/models.ts'
+import { decodeChallengers } from '../../services/shared/tidb/row-bytes.ts'
 import type { Row } from './customers.ts'
 
 const most = 512

@@ -1,7 +1,7 @@
 /** `npm run model -- card`: judges a model and writes what is to be known of it beside it. */
 import type { Command } from 'commander'
 import { print } from '../../infra/local.ts'
-import { defaultSettings } from '../../services/shared/settings.ts'
+import { defaultSettings } from '../../services/shared/tidb/settings.ts'
 import { type Manifest, modelFolder, writeManifest } from '../artefact.ts'
 import { writeCard } from '../card.ts'
 import type { Dataset } from '../data/dataset.ts'

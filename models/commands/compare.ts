@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { print, withDatabase } from '../../infra/local.ts'
 import { table } from '../../infra/table.ts'
-import { readVersion } from '../../services/shared/models.ts'
+import { readVersion } from '../../services/shared/tidb/models.ts'
 import { compared, comparisonOf } from '../comparison.ts'
 import { type Agreement, agreementOf, type Counts, type Raised, type Ranking } from '../evaluation/agreement.ts'
 import { instant } from './source.ts'

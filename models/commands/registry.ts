@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { print, withDatabase } from '../../infra/local.ts'
 import { table } from '../../infra/table.ts'
-import type { Database } from '../../services/shared/database.ts'
+import type { Database } from '../../services/shared/tidb/database.ts'
 import {
   canary,
   championOf,
@@ -20,7 +20,7 @@ import {
   shadow,
   type Version,
   withdraw,
-} from '../../services/shared/models.ts'
+} from '../../services/shared/tidb/models.ts'
 import { type Manifest, modelFolder } from '../artefact.ts'
 import { cardOf, writeCard } from '../card.ts'
 import { files } from '../parts.ts'

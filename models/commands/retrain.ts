@@ -5,9 +5,9 @@ import { setTimeout } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { print, withDatabase } from '../../infra/local.ts'
 import { table } from '../../infra/table.ts'
-import type { Database } from '../../services/shared/database.ts'
 import { AssayError } from '../../services/shared/errors.ts'
-import { isOver, readRun, readRuns, requestTraining, type TrainingRun } from '../../services/shared/training-runs.ts'
+import type { Database } from '../../services/shared/tidb/database.ts'
+import { isOver, readRun, readRuns, requestTraining, type TrainingRun } from '../../services/shared/tidb/training-runs.ts'
 import { instant } from './source.ts'
 
 type Options = { tenant?: string[]; by: string; reason: string; from?: number; wait?: boolean; json?: boolean }

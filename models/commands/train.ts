@@ -2,7 +2,7 @@
 import { userInfo } from 'node:os'
 import type { Command } from 'commander'
 import { messageOf } from '../../services/shared/errors.ts'
-import { defaultSettings } from '../../services/shared/settings.ts'
+import { defaultSettings } from '../../services/shared/tidb/settings.ts'
 import { saveModel, writeManifest } from '../artefact.ts'
 import { loadBackend } from '../backend.ts'
 import { installBackend } from '../backend-install.ts'

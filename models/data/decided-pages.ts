@@ -1,7 +1,8 @@
 /** What was decided for a bank and what was said of it since, page by page, so that no more than a page is ever held. */
-import type { Database } from '../../services/shared/database.ts'
+
 import type { Label } from '../../services/shared/events.ts'
-import { knownSince } from '../../services/shared/labels.ts'
+import type { Database } from '../../services/shared/tidb/database.ts'
+import { knownSince } from '../../services/shared/tidb/labels.ts'
 import { type GivenLabel, sources, valueCodes } from './dataset.ts'
 
 const page = 2000

@@ -2,9 +2,10 @@
  * A data set from what was decided for banks: the features that were recorded at decision time, bit for bit, or recomputed ones where another
  * version of them decided, with labels as they were known. Rows come by pages in order of arrival, and only numbers are kept of them.
  */
-import type { Database } from '../../services/shared/database.ts'
+
 import { AssayError } from '../../services/shared/errors.ts'
-import { readTenants, type Tenant } from '../../services/shared/settings.ts'
+import type { Database } from '../../services/shared/tidb/database.ts'
+import { readTenants, type Tenant } from '../../services/shared/tidb/settings.ts'
 import { featureNames, featureSetHash } from '../fold/features.ts'
 import { type Dataset, fraud, type GivenLabel, genuine, type LabelLog, labelLog, labelsAsKnown, sources, unknown } from './dataset.ts'
 import {

@@ -1,5 +1,5 @@
 /** An even part of what was decided for a bank, page by page: to tell shares of all, some are enough. */
-import type { Database } from '../../services/shared/database.ts'
+import type { Database } from '../../services/shared/tidb/database.ts'
 import { type DecidedRow, pagesOf, type Span, type Stretch, stretchesOf } from './decided-pages.ts'
 
 export type SampledRow = Pick<

@@ -1,8 +1,9 @@
 /** How far what is decided for a bank has moved from what a model was trained on, by the rows that were recorded, page by page. */
-import type { Database } from '../../services/shared/database.ts'
+
 import { AssayError } from '../../services/shared/errors.ts'
-import { championOf, readVersion, registeredModel } from '../../services/shared/models.ts'
-import type { Tenant } from '../../services/shared/settings.ts'
+import type { Database } from '../../services/shared/tidb/database.ts'
+import { championOf, readVersion, registeredModel } from '../../services/shared/tidb/models.ts'
+import type { Tenant } from '../../services/shared/tidb/settings.ts'
 import type { Manifest } from '../artefact.ts'
 import { fraud, labelLog, labelsAsKnown, unknown } from '../data/dataset.ts'
 import { givenLabel, labelsOf, recomputedOf, type Span, stretchesOf } from '../data/decided-pages.ts'

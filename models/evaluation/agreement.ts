@@ -1,7 +1,8 @@
 /** How two models differ on the same transactions of a bank, out of what was recorded of both while one decided and the other was in shadow. */
-import type { Database } from '../../services/shared/database.ts'
+
 import { AssayError } from '../../services/shared/errors.ts'
-import { raises, readTenants } from '../../services/shared/settings.ts'
+import type { Database } from '../../services/shared/tidb/database.ts'
+import { raises, readTenants } from '../../services/shared/tidb/settings.ts'
 import { Grow } from '../columns/grow.ts'
 import { type BothScored, bothScored } from '../data/both-scored.ts'
 import { fraud, genuine, unknown } from '../data/dataset.ts'

@@ -1,10 +1,11 @@
 /** Why a recorded decision came out as it did: the reasons anew, from the vector in its row and the model that decided. */
-import type { Database } from '../../services/shared/database.ts'
+
 import { AssayError, messageOf } from '../../services/shared/errors.ts'
 import { actions, type Reason, type Transaction } from '../../services/shared/events.ts'
-import { registeredModel } from '../../services/shared/models.ts'
-import { decodeReasons } from '../../services/shared/row-bytes.ts'
-import { readSettings, type Settings } from '../../services/shared/settings.ts'
+import type { Database } from '../../services/shared/tidb/database.ts'
+import { registeredModel } from '../../services/shared/tidb/models.ts'
+import { decodeReasons } from '../../services/shared/tidb/row-bytes.ts'
+import { readSettings, type Settings } from '../../services/shared/tidb/settings.ts'
 import { featureNames, featureSetHash, indexOf, width } from '../fold/features.ts'
 import { createExplain, type Explain } from './explain.ts'
 import { codeOf } from './groups.ts'

@@ -15,7 +15,7 @@
  * one that was found by drawing stands for others that were not drawn and are among the rows as genuine.
  */
 import { AssayError } from '../../services/shared/errors.ts'
-import type { Settings } from '../../services/shared/settings.ts'
+import type { Settings } from '../../services/shared/tidb/settings.ts'
 import { fraud, unknown } from '../data/dataset.ts'
 import { type Numbers, rankingOf, type Scores } from '../evaluation/ranked.ts'
 

@@ -1,6 +1,6 @@
 /** The rules of a case: when it escalates, to whom, and when that ends. Pure functions of values and a clock. */
 import type { Alert } from '../shared/events.ts'
-import type { Settings } from '../shared/settings.ts'
+import type { Settings } from '../shared/tidb/settings.ts'
 
 export type Step = { step: number; role: Settings['escalation'][number]['role']; nextDueAt: number | null }
 

@@ -1,9 +1,10 @@
 /** Escalation: when nobody has claimed a case in time, the next in line is told, and so on until somebody does. */
-import { addHistory } from '../shared/cases.ts'
-import type { Database } from '../shared/database.ts'
+
 import type { Bell } from '../shared/jobs.ts'
-import type { Tenant } from '../shared/settings.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
+import { addHistory } from '../shared/tidb/cases.ts'
+import type { Database } from '../shared/tidb/database.ts'
+import type { Tenant } from '../shared/tidb/settings.ts'
 import { stepAt } from './case-rules.ts'
 import type { Notifier } from './notify.ts'
 

@@ -1,9 +1,9 @@
 /** Telling people: to the log, and to the bank's webhook if it has one. What is to be said is a row; it is said until it was heard. */
 import { createHmac } from 'node:crypto'
-import type { Connection, Database } from '../shared/database.ts'
 import { messageOf } from '../shared/errors.ts'
-import type { Settings, Tenant } from '../shared/settings.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
+import type { Connection, Database } from '../shared/tidb/database.ts'
+import type { Settings, Tenant } from '../shared/tidb/settings.ts'
 
 export type Notice = { tenant: string; caseId: string; step: number; role: string; settings: Settings; now: number }
 

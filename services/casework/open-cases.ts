@@ -1,13 +1,14 @@
 /** Alerts become cases: each opens its customer's case or joins the one that is open. */
-import type { Bus, Received } from '../shared/bus.ts'
+
 import { maskCardNumbers } from '../shared/card-numbers.ts'
-import type { Database } from '../shared/database.ts'
-import { deadLetterMessage, eventReader } from '../shared/dead-letters.ts'
 import { Alert, tenantTopic } from '../shared/events.ts'
 import type { Bell } from '../shared/jobs.ts'
+import type { Bus, Received } from '../shared/kafka/bus.ts'
+import { deadLetterMessage, eventReader } from '../shared/kafka/dead-letters.ts'
 import { type DeadLettered, deadLetter, type Ok } from '../shared/outcomes.ts'
-import type { Tenant } from '../shared/settings.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
+import type { Database } from '../shared/tidb/database.ts'
+import type { Tenant } from '../shared/tidb/settings.ts'
 import { firstDueAt } from './case-rules.ts'
 import { type EscalationJob, escalationKey } from './escalate.ts'
 import { takeAlert } from './take-alert.ts'

@@ -1,13 +1,14 @@
 /** Casework: turns alerts into cases, tells someone, and keeps telling. */
-import { type Consumption, createBus } from '../shared/bus.ts'
+
 import type { Config } from '../shared/config.ts'
-import { createDatabase } from '../shared/database.ts'
 import { messageOf } from '../shared/errors.ts'
 import { tenantTopic } from '../shared/events.ts'
 import { type Bell, createBell } from '../shared/jobs.ts'
+import { type Consumption, createBus } from '../shared/kafka/bus.ts'
 import { type Service, untilItWorks } from '../shared/lifecycle.ts'
-import { readTenants, type Tenant } from '../shared/settings.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
+import { createDatabase } from '../shared/tidb/database.ts'
+import { readTenants, type Tenant } from '../shared/tidb/settings.ts'
 import { type EscalationJob, escalate } from './escalate.ts'
 import { createNotifier } from './notify.ts'
 import { openCases } from './open-cases.ts'

@@ -1,7 +1,8 @@
 /** The sweep: finds in TiDB the steps whose bell Redis has lost, and takes them itself, so that even without Redis nobody waits for long. */
-import type { Database } from '../shared/database.ts'
+
 import { messageOf } from '../shared/errors.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
+import type { Database } from '../shared/tidb/database.ts'
 import type { EscalationJob } from './escalate.ts'
 import type { Notifier } from './notify.ts'
 

@@ -1,8 +1,9 @@
 /** An alert opens its customer's case or joins the one that is open: one open case a customer, by a unique key. */
-import { addHistory } from '../shared/cases.ts'
-import { type Connection, type Database, isDuplicate } from '../shared/database.ts'
+
 import type { Alert } from '../shared/events.ts'
-import { sortableId } from '../shared/outbox.ts'
+import { addHistory } from '../shared/tidb/cases.ts'
+import { type Connection, type Database, isDuplicate } from '../shared/tidb/database.ts'
+import { sortableId } from '../shared/tidb/outbox.ts'
 
 /** What taking an alert in came to. `dueAt` is set when an escalation has to be timed. */
 export type Opened = { caseId: string; opened: boolean; joined: boolean; dueAt: number | null }

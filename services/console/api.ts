@@ -1,6 +1,7 @@
 /** What the console's page and service say to each other. Types only: the page imports this file too. */
-import type { Case, CasePage, CaseRow, CaseState, HistoryEntry } from '../shared/cases.ts'
+
 import type { Action, Alert, Disposition, Label, Outcome, Reason, Transaction } from '../shared/events.ts'
+import type { Case, CasePage, CaseRow, CaseState, HistoryEntry } from '../shared/tidb/cases.ts'
 import type { Role } from './users.ts'
 
 export type { Action, Alert, CasePage, CaseRow, CaseState, Disposition, HistoryEntry, Reason, Role, Transaction }

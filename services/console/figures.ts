@@ -1,7 +1,8 @@
 /** The figures of each bank, once a second. */
-import type { Bus } from '../shared/bus.ts'
-import type { Database } from '../shared/database.ts'
+
 import { tenantTopic } from '../shared/events.ts'
+import type { Bus } from '../shared/kafka/bus.ts'
+import type { Database } from '../shared/tidb/database.ts'
 import type { CaseState, Figures, Pulse } from './api.ts'
 
 type Counted = { tenant: string; state: CaseState; cases: number }

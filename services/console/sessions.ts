@@ -1,6 +1,6 @@
 /** Who is asking: a signed cookie that names the user, checked against the user's row each time. */
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import type { Database } from '../shared/database.ts'
+import type { Database } from '../shared/tidb/database.ts'
 import { findUser, type User } from './users.ts'
 
 export const cookieName = 'assay_session'

@@ -1,8 +1,8 @@
 /** Reads the end of topics for a screen: the last few records, then what comes. Commits nothing and shares nothing. */
 import { randomUUID } from 'node:crypto'
 import type { Consumer } from 'kafkajs'
-import type { Bus } from '../shared/bus.ts'
 import { messageOf } from '../shared/errors.ts'
+import type { Bus } from '../shared/kafka/bus.ts'
 import type { Part } from '../shared/lifecycle.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
 

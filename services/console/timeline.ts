@@ -1,7 +1,8 @@
 /** What one customer did, newest first, with what was decided and what was said about it since. */
-import type { Database } from '../shared/database.ts'
+
 import { actions, type Transaction } from '../shared/events.ts'
-import { decodeReasons } from '../shared/row-bytes.ts'
+import type { Database } from '../shared/tidb/database.ts'
+import { decodeReasons } from '../shared/tidb/row-bytes.ts'
 import type { TimelineEntry } from './api.ts'
 
 type Row = {

@@ -1,8 +1,8 @@
 /** The people who may log in: a name, a role, and the one bank that they see, or all of them. */
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
-import { type Database, isDuplicate } from '../shared/database.ts'
 import { AssayError } from '../shared/errors.ts'
+import { type Database, isDuplicate } from '../shared/tidb/database.ts'
 import { hashPassword, inventPassword } from './passwords.ts'
 
 export const roles = ['analyst', 'lead', 'scientist', 'manager', 'admin'] as const

@@ -1,6 +1,6 @@
 /** What a detector works on: records of its partitions, batch by batch, and what becomes of each. */
 import type { Alert, Decision, Label, Outcome, Party, Reason, Transaction } from '../shared/events.ts'
-import type { Tenant } from '../shared/settings.ts'
+import type { Tenant } from '../shared/tidb/settings.ts'
 import type { LabelStanding } from './counters/labels.ts'
 
 /** The topics that move under `progress`. */

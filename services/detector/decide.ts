@@ -2,8 +2,8 @@
 
 import { AssayError } from '../shared/errors.ts'
 import { actions } from '../shared/events.ts'
-import { encodeChallengers } from '../shared/row-bytes.ts'
-import { actionOf } from '../shared/settings.ts'
+import { encodeChallengers } from '../shared/tidb/row-bytes.ts'
+import { actionOf } from '../shared/tidb/settings.ts'
 import type { Decided, Verdict } from './batch.ts'
 import type { Counted } from './counters/counters.ts'
 import type { Move } from './intake/progress.ts'

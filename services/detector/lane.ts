@@ -4,11 +4,12 @@
  * would make many small batches. When a batch is not recorded, it and the one after it are thrown away, with the profiles they
  * changed, and prepared anew.
  */
-import type { Database } from '../shared/database.ts'
+
 import { messageOf } from '../shared/errors.ts'
 import { untilItWorks } from '../shared/lifecycle.ts'
-import type { Tenant } from '../shared/settings.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
+import type { Database } from '../shared/tidb/database.ts'
+import type { Tenant } from '../shared/tidb/settings.ts'
 import { type Applied, positionOf, type Raw, type Verdict } from './batch.ts'
 import type { CountedStep, Counters } from './counters/counters.ts'
 import type { Prepared } from './decide.ts'

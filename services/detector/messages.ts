@@ -1,7 +1,7 @@
 /** Rows become messages, byte for byte the same whenever it is done: a row holds all that its messages contain. */
 import { createHash } from 'node:crypto'
-import type { Outgoing } from '../shared/bus.ts'
 import { type Alert, actions, type Decision, type Transaction, tenantTopic, topics } from '../shared/events.ts'
+import type { Outgoing } from '../shared/kafka/bus.ts'
 import type { Decided } from './batch.ts'
 
 /** The id of a transaction's alert: the same at each delivery. */

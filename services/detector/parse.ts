@@ -1,10 +1,10 @@
 /** First step: bytes become events, or dead letters that say what is wrong. Pure: the same bytes in the same place give the same. */
 import { holdsCardNumber, maskCardNumbers } from '../shared/card-numbers.ts'
-import { eventReader } from '../shared/dead-letters.ts'
 import { customerOf, type Label, type Outcome, type Party, type Transaction, topics } from '../shared/events.ts'
-import { partitionOf } from '../shared/kafkajs.ts'
+import { eventReader } from '../shared/kafka/dead-letters.ts'
+import { partitionOf } from '../shared/kafka/kafkajs.ts'
 import { type DeadLettered, deadLetter, type Ok } from '../shared/outcomes.ts'
-import type { Tenant } from '../shared/settings.ts'
+import type { Tenant } from '../shared/tidb/settings.ts'
 import type { Applied, Candidate, Decided, Input, Place, Raw, Verdict } from './batch.ts'
 import { contentHash } from './content-hash.ts'
 import type { Move } from './intake/progress.ts'

@@ -1,7 +1,7 @@
 /** The detector in one sentence: parse, enrich, score and decide a batch; record it; then publish it. */
-import type { Bus } from '../shared/bus.ts'
-import type { Database } from '../shared/database.ts'
+import type { Bus } from '../shared/kafka/bus.ts'
 import { pipeline } from '../shared/pipeline.ts'
+import type { Database } from '../shared/tidb/database.ts'
 import type { CanaryWatch } from './canary/watch.ts'
 import type { Counters } from './counters/counters.ts'
 import { decide } from './decide.ts'

@@ -1,7 +1,8 @@
 /** Sixth step: what was recorded goes out, at least once and always the same; nothing goes out before it is recorded. */
-import type { Bus, Outgoing } from '../shared/bus.ts'
-import { deadLetterMessage } from '../shared/dead-letters.ts'
+
 import { tenantTopic } from '../shared/events.ts'
+import type { Bus, Outgoing } from '../shared/kafka/bus.ts'
+import { deadLetterMessage } from '../shared/kafka/dead-letters.ts'
 import type { Verdict } from './batch.ts'
 import { messagesOf } from './messages.ts'
 

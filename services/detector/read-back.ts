@@ -1,6 +1,7 @@
 /** What was recorded for records that Kafka gives again: read from TiDB, so that it can be published again, byte for byte. */
-import type { Database } from '../shared/database.ts'
+
 import { topics } from '../shared/events.ts'
+import type { Database } from '../shared/tidb/database.ts'
 import type { Decided, Raw, Verdict } from './batch.ts'
 import { findDecided, idKey } from './state/decided-rows.ts'
 

@@ -1,5 +1,7 @@
 /** Fifth step: one TiDB transaction writes what became of every record of the batch and moves progress, or nothing is written. */
 import type { PoolConnection } from 'mysql2/promise'
+import { messageOf } from '../shared/errors.ts'
+import type { Telemetry } from '../shared/telemetry.ts'
 import {
   backoff,
   type Connection,
@@ -9,9 +11,7 @@ import {
   isRefusal,
   isRetriable,
   type Value,
-} from '../shared/database.ts'
-import { messageOf } from '../shared/errors.ts'
-import type { Telemetry } from '../shared/telemetry.ts'
+} from '../shared/tidb/database.ts'
 import type { Raw, Verdict } from './batch.ts'
 import type { Prepared } from './decide.ts'
 import { advance, type Move, type Standing, standing } from './intake/progress.ts'

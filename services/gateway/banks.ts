@@ -1,7 +1,8 @@
 /** The banks and their settings as the gateway needs them: read from TiDB, kept a few seconds, and longer while TiDB does not answer. */
-import type { Database } from '../shared/database.ts'
+
 import { AssayError } from '../shared/errors.ts'
-import { readTenants, type Tenant } from '../shared/settings.ts'
+import type { Database } from '../shared/tidb/database.ts'
+import { readTenants, type Tenant } from '../shared/tidb/settings.ts'
 
 export type Banks = { get(tenant: string): Promise<Tenant> }
 

@@ -1,6 +1,7 @@
 /** Sending with an end to patience: a caller waits for Kafka's acks a bounded time, and while Kafka is away hears so at once. */
-import type { Bus, Outgoing } from '../shared/bus.ts'
+
 import { AssayError, messageOf } from '../shared/errors.ts'
+import type { Bus, Outgoing } from '../shared/kafka/bus.ts'
 import { type Health, untilItWorks } from '../shared/lifecycle.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
 

@@ -2,7 +2,7 @@
 import { Compile } from 'typebox/compile'
 import { isCardNumber, maskCardNumbersInText, tokenOf } from '../shared/card-numbers.ts'
 import { longestEvent, topics } from '../shared/events.ts'
-import type { Settings } from '../shared/settings.ts'
+import type { Settings } from '../shared/tidb/settings.ts'
 import { isCurrency, minorUnits } from './amounts.ts'
 import { type Fault, faultsOf } from './faults.ts'
 import type { IncomingTopic } from './incoming.ts'

@@ -1,12 +1,13 @@
 /** The gateway: it listens before Kafka and TiDB are there, and answers 503 until they are. */
-import { createApiKeys } from '../shared/auth.ts'
+
 import { createBacking } from '../shared/backing.ts'
-import { createBus } from '../shared/bus.ts'
 import type { Config } from '../shared/config.ts'
-import { createDatabase } from '../shared/database.ts'
-import { createListener } from '../shared/http.ts'
+import { createApiKeys } from '../shared/http/auth.ts'
+import { createListener } from '../shared/http/server.ts'
+import { createBus } from '../shared/kafka/bus.ts'
 import { joinHealth, type Service, stopAll } from '../shared/lifecycle.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
+import { createDatabase } from '../shared/tidb/database.ts'
 import { createApp } from './app.ts'
 import { createBanks } from './banks.ts'
 import { createOutbound } from './outbound.ts'

@@ -1,8 +1,8 @@
 /** TiDB and Kafka as a service that answers HTTP waits for them: it listens first, and says meanwhile what is missing. */
-import type { Bus } from './bus.ts'
-import type { Database } from './database.ts'
+import type { Bus } from './kafka/bus.ts'
 import { type Health, type Part, stopAll, untilItWorks } from './lifecycle.ts'
 import type { Telemetry } from './telemetry.ts'
+import type { Database } from './tidb/database.ts'
 
 export type Backing = Part & {
   health(): Health

@@ -1,7 +1,7 @@
 /** The newest window of each bank as metrics. */
 import { columnsOf } from '../../models/drift/watched.ts'
-import type { DriftWindow } from '../shared/drift.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
+import type { DriftWindow } from '../shared/tidb/drift.ts'
 
 export type DriftMeters = { show(tenant: string, window: DriftWindow): void }
 

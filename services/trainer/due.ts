@@ -1,8 +1,9 @@
 /** Which trainings nobody has to ask for: so many days, or so many labels, after the last one over the same banks. */
-import type { Database } from '../shared/database.ts'
-import { readTenants } from '../shared/settings.ts'
+
 import type { Telemetry } from '../shared/telemetry.ts'
-import { isOver, readRuns, requestTraining, type TrainingRun } from '../shared/training-runs.ts'
+import type { Database } from '../shared/tidb/database.ts'
+import { readTenants } from '../shared/tidb/settings.ts'
+import { isOver, readRuns, requestTraining, type TrainingRun } from '../shared/tidb/training-runs.ts'
 
 const day = 86_400_000
 

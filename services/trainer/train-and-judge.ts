@@ -11,10 +11,10 @@ import { loadScorer, type Scorer } from '../../models/scorer.ts'
 import { configOf, type TrainConfig } from '../../models/training/config.ts'
 import { checkEnough, fraudsOf, judgedPeriodOf, type Period } from '../../models/training/periods.ts'
 import { trainModel } from '../../models/training/train-model.ts'
-import type { Database } from '../shared/database.ts'
 import { AssayError, messageOf } from '../shared/errors.ts'
-import { registeredModel } from '../shared/models.ts'
-import { defaultSettings } from '../shared/settings.ts'
+import type { Database } from '../shared/tidb/database.ts'
+import { registeredModel } from '../shared/tidb/models.ts'
+import { defaultSettings } from '../shared/tidb/settings.ts'
 
 export type Order = {
   tenants: string[]

@@ -1,7 +1,7 @@
 /** The process that trains: gets an errand from the trainer that started it, tells it how far it is and what came of it, and ends with it. */
 import { setPriority } from 'node:os'
-import { createDatabase, isConnectionLost } from '../shared/database.ts'
 import { AssayError, messageOf } from '../shared/errors.ts'
+import { createDatabase, isConnectionLost } from '../shared/tidb/database.ts'
 import { type Errand, type Outcome, tooMuch, type Word } from './spawn-training.ts'
 import { trainAndJudge } from './train-and-judge.ts'
 

@@ -4,7 +4,7 @@ import { chromiumArguments, ensureChromium } from '../../infra/stack/chromium.ts
 import { modelFolder } from '../../models/artefact.ts'
 import { createConsole } from '../../services/console/service.ts'
 import { addUser } from '../../services/console/users.ts'
-import { readHistory, register } from '../../services/shared/models.ts'
+import { readHistory, register } from '../../services/shared/tidb/models.ts'
 import { bank } from '../helpers/bank.ts'
 import { shiftedModel } from '../helpers/models.ts'
 import { testTelemetry } from '../helpers/servers.ts'

@@ -2,12 +2,12 @@
 import { onTestFinished } from 'vitest'
 import { inputs } from '../../services/detector/batch.ts'
 import { createDetector } from '../../services/detector/service.ts'
-import type { Bus } from '../../services/shared/bus.ts'
 import type { Config } from '../../services/shared/config.ts'
-import type { Database } from '../../services/shared/database.ts'
 import { tenantTopic } from '../../services/shared/events.ts'
+import type { Bus } from '../../services/shared/kafka/bus.ts'
 import type { Service } from '../../services/shared/lifecycle.ts'
-import type { Settings, Tenant } from '../../services/shared/settings.ts'
+import type { Database } from '../../services/shared/tidb/database.ts'
+import type { Settings, Tenant } from '../../services/shared/tidb/settings.ts'
 import { testBus, testConfig, testDatabase, testTelemetry, testTenant } from './servers.ts'
 
 export type Bank = { config: Config; database: Database; bus: Bus; tenant: Tenant; name: string }

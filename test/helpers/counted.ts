@@ -6,8 +6,8 @@ import { effectOf, type LabelMove } from '../../services/detector/counters/label
 import { entitiesOf } from '../../services/detector/counters/names.ts'
 import { codes } from '../../services/detector/counters/script.ts'
 import type { Store } from '../../services/detector/counters/store.ts'
-import type { Database } from '../../services/shared/database.ts'
 import type { Transaction } from '../../services/shared/events.ts'
+import type { Database } from '../../services/shared/tidb/database.ts'
 
 export type States = Map<string, Uint32Array>
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { parseSqlAddress } from '../../services/shared/config.ts'
-import { createDatabase } from '../../services/shared/database.ts'
+import { createDatabase } from '../../services/shared/tidb/database.ts'
 import { bringUpForTests } from './test-stack.ts'
 
 const ADDRESSES = ['ASSAY_KAFKA', 'ASSAY_TIDB', 'ASSAY_REDIS']

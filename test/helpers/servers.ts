@@ -3,12 +3,12 @@ import { randomBytes } from 'node:crypto'
 import { onTestFinished } from 'vitest'
 import { migrate } from '../../infra/migrations/migrate.ts'
 import { migrations } from '../../infra/migrations/migrations.ts'
-import { type Bus, createBus } from '../../services/shared/bus.ts'
 import { type Config, readConfig } from '../../services/shared/config.ts'
-import { createDatabase, type Database, ensureDatabase } from '../../services/shared/database.ts'
 import { AssayError } from '../../services/shared/errors.ts'
-import { createTenant, type Settings, type Tenant } from '../../services/shared/settings.ts'
+import { type Bus, createBus } from '../../services/shared/kafka/bus.ts'
 import { createTelemetry, type Telemetry } from '../../services/shared/telemetry.ts'
+import { createDatabase, type Database, ensureDatabase } from '../../services/shared/tidb/database.ts'
+import { createTenant, type Settings, type Tenant } from '../../services/shared/tidb/settings.ts'
 
 export const unique = (prefix: string): string => `${prefix}${randomBytes(5).toString('hex')}`
 

@@ -1,7 +1,7 @@
 /** A small simulated bank as records for Kafka. */
 import { simulate } from '../../infra/simulator/simulate.ts'
-import type { Outgoing } from '../../services/shared/bus.ts'
 import { tenantTopic, topics } from '../../services/shared/events.ts'
+import type { Outgoing } from '../../services/shared/kafka/bus.ts'
 import type { Bank } from './bank.ts'
 
 /** Its records of forty days, which end about now, in the order of the stream but for some that come late. */

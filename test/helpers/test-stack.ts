@@ -3,8 +3,8 @@ import { tryLock } from '../../infra/stack/directory.ts'
 import { down, type Stack, up } from '../../infra/stack/stack.ts'
 import { installBackend } from '../../models/backend-install.ts'
 import { parseSqlAddress } from '../../services/shared/config.ts'
-import { createDatabase } from '../../services/shared/database.ts'
 import { messageOf } from '../../services/shared/errors.ts'
+import { createDatabase } from '../../services/shared/tidb/database.ts'
 
 /** Tests have servers of their own, so that they never meet those of a running `npm start`. */
 const DIRECTORY = '.assay/test'

@@ -1,6 +1,6 @@
 /** Reading topics from their beginning to their end. */
 import { onTestFinished } from 'vitest'
-import type { Bus, Received } from '../../services/shared/bus.ts'
+import type { Bus, Received } from '../../services/shared/kafka/bus.ts'
 import { eventually, unique } from './servers.ts'
 
 /** Collects all that comes to a topic from its beginning on. */

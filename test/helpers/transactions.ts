@@ -1,6 +1,7 @@
 /** Valid records with overrides. */
-import type { Outgoing } from '../../services/shared/bus.ts'
+
 import { type Transaction, tenantTopic, topics } from '../../services/shared/events.ts'
+import type { Outgoing } from '../../services/shared/kafka/bus.ts'
 import { unique } from './servers.ts'
 
 /** A valid transaction of now. */

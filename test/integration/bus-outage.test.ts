@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Bus, createBus } from '../../services/shared/bus.ts'
+import { type Bus, createBus } from '../../services/shared/kafka/bus.ts'
 import { ownBroker } from '../helpers/broker.ts'
 import { outage } from '../helpers/outage.ts'
 import { eventually, testTelemetry, unique } from '../helpers/servers.ts'

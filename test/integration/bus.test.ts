@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'
 import type { Producer } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
-import { type Bus, createBus, type Received } from '../../services/shared/bus.ts'
 import { AssayError } from '../../services/shared/errors.ts'
 import { tenantTopic, tenantTopics } from '../../services/shared/events.ts'
-import { defaultPartitioner, partitionOf } from '../../services/shared/kafkajs.ts'
+import { type Bus, createBus, type Received } from '../../services/shared/kafka/bus.ts'
+import { defaultPartitioner, partitionOf } from '../../services/shared/kafka/kafkajs.ts'
 import { eventually, testBus, testConfig, testTelemetry, unique } from '../helpers/servers.ts'
 
 const require = createRequire(import.meta.url)

@@ -8,7 +8,7 @@ import {
   isConnectionLost,
   isDuplicate,
   isRetriable,
-} from '../../services/shared/database.ts'
+} from '../../services/shared/tidb/database.ts'
 import { dropDatabase, eventually, testConfig } from '../helpers/servers.ts'
 
 const config = testConfig()

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { writeRates } from '../../infra/commands/rates.ts'
 import { type DeadLetter, innerTopics, type Outcome, tenantTopic } from '../../services/shared/events.ts'
-import { partitionOf } from '../../services/shared/kafkajs.ts'
+import { partitionOf } from '../../services/shared/kafka/kafkajs.ts'
 import { type Bank, bank, decidedIds, detector, progressOf, rows } from '../helpers/bank.ts'
 import { proxy } from '../helpers/proxy.ts'
 import { eventually } from '../helpers/servers.ts'

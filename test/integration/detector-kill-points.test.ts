@@ -6,11 +6,11 @@ import type { Edit } from '../../chaos/breaks.ts'
 import { differences, type Verified, verify } from '../../infra/verify.ts'
 import { openStore } from '../../services/detector/counters/store.ts'
 import { createDetector } from '../../services/detector/service.ts'
-import type { Received } from '../../services/shared/bus.ts'
-import type { Database } from '../../services/shared/database.ts'
 import { innerTopics, tenantTopic, topics } from '../../services/shared/events.ts'
-import { partitionOf } from '../../services/shared/kafkajs.ts'
-import { createTenant } from '../../services/shared/settings.ts'
+import type { Received } from '../../services/shared/kafka/bus.ts'
+import { partitionOf } from '../../services/shared/kafka/kafkajs.ts'
+import type { Database } from '../../services/shared/tidb/database.ts'
+import { createTenant } from '../../services/shared/tidb/settings.ts'
 import { isDecided } from '../helpers/bank.ts'
 import { statesByRedis, statesByTiDB } from '../helpers/counted.ts'
 import { ended, isStopped, spawnService } from '../helpers/process.ts'
@@ -188,7 +188,7 @@ async function day(): Promise<Day> {
         keep: true,
         edits: [
           {
-            file: 'services/shared/settings.ts',
+            file: 'services/shared/tidb/settings.ts',
             from: 'WHERE t.disabled IS NULL',
             to: `WHERE t.tenant = '${tenant}' AND t.disabled IS NULL`,
           },

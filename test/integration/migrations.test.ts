@@ -9,7 +9,7 @@ import { mariadb } from '../../infra/stack/mariadb.ts'
 import { commandPath } from '../../infra/stack/programs.ts'
 import { down } from '../../infra/stack/stack.ts'
 import type { Config } from '../../services/shared/config.ts'
-import { createDatabase, type Database, ensureDatabase, isDuplicate, type Value } from '../../services/shared/database.ts'
+import { createDatabase, type Database, ensureDatabase, isDuplicate, type Value } from '../../services/shared/tidb/database.ts'
 import { dropDatabase, testConfig } from '../helpers/servers.ts'
 
 /** An empty database of the test's own. */

@@ -2,8 +2,8 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { type Manifest, modelFolder } from '../../models/artefact.ts'
 import { loadScorer } from '../../models/scorer.ts'
-import type { Database } from '../../services/shared/database.ts'
 import { AssayError } from '../../services/shared/errors.ts'
+import type { Database } from '../../services/shared/tidb/database.ts'
 import {
   canary,
   championOf,
@@ -17,7 +17,7 @@ import {
   scoringVersions,
   shadow,
   withdraw,
-} from '../../services/shared/models.ts'
+} from '../../services/shared/tidb/models.ts'
 import { type Bank, bank, detector, rows } from '../helpers/bank.ts'
 import { shiftedModel } from '../helpers/models.ts'
 import { eventually, testConfig, testDatabase } from '../helpers/servers.ts'

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest'
-import type { Bus } from '../../services/shared/bus.ts'
 import { tenantTopic, tenantTopics } from '../../services/shared/events.ts'
-import { createTenant, defaultSettings, readTenants, saveSettings } from '../../services/shared/settings.ts'
+import type { Bus } from '../../services/shared/kafka/bus.ts'
+import { createTenant, defaultSettings, readTenants, saveSettings } from '../../services/shared/tidb/settings.ts'
 import { testBus, testConfig, testDatabase, unique } from '../helpers/servers.ts'
 
 /** A name for a bank whose topics are deleted when the test is over. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { progressCommand } from '../../infra/commands/progress.ts'
 import { tenantTopic } from '../../services/shared/events.ts'
-import { partitionOf } from '../../services/shared/kafkajs.ts'
+import { partitionOf } from '../../services/shared/kafka/kafkajs.ts'
 import { assay } from '../helpers/assay.ts'
 import { type Bank, bank, decidedIds, detector, progressOf } from '../helpers/bank.ts'
 import { proxy } from '../helpers/proxy.ts'

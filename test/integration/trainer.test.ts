@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
 import { type Manifest, modelFolder } from '../../models/artefact.ts'
 import type { Config } from '../../services/shared/config.ts'
-import { championOf, promote, readHistory, readVersions, register } from '../../services/shared/models.ts'
+import { championOf, promote, readHistory, readVersions, register } from '../../services/shared/tidb/models.ts'
 import {
   claimRun,
   endRun,
@@ -17,7 +17,7 @@ import {
   readRuns,
   requestTraining,
   type TrainingRun,
-} from '../../services/shared/training-runs.ts'
+} from '../../services/shared/tidb/training-runs.ts'
 import { createTrainer } from '../../services/trainer/service.ts'
 import { type Bank, bank } from '../helpers/bank.ts'
 import { writePast } from '../helpers/learnable.ts'

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { firstDueAt, stepAt } from '../../services/casework/case-rules.ts'
 import { webhookHeaders } from '../../services/casework/notify.ts'
 import { jobId } from '../../services/shared/jobs.ts'
-import { sortableId } from '../../services/shared/outbox.ts'
-import { defaultSettings, type Settings } from '../../services/shared/settings.ts'
+import { sortableId } from '../../services/shared/tidb/outbox.ts'
+import { defaultSettings, type Settings } from '../../services/shared/tidb/settings.ts'
 
 const ladder = fc
   .array(

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { fraud, genuine, labelLog, labelsAsKnown, rowAt, sources, unknown, valueCodes } from '../../models/data/dataset.ts'
 import { MatrixWriter } from '../../models/data/matrix.ts'
 import { dispositions, labelSources } from '../../services/shared/events.ts'
-import { knownSince, standingOf } from '../../services/shared/labels.ts'
+import { knownSince, standingOf } from '../../services/shared/tidb/labels.ts'
 
 const source = (name: (typeof sources)[number]) => sources.indexOf(name)
 

@@ -5,11 +5,11 @@ import { isSampled } from '../../services/detector/decide.ts'
 import { alertId, messagesOf } from '../../services/detector/messages.ts'
 import { requestsOf } from '../../services/detector/publish.ts'
 import { createRates, dateNumber } from '../../services/detector/state/rates.ts'
-import type { Database } from '../../services/shared/database.ts'
-import { deadLetterMessage } from '../../services/shared/dead-letters.ts'
 import type { Alert, DeadLetter, Decision, Transaction } from '../../services/shared/events.ts'
-import { decodeChallengers, encodeChallengers } from '../../services/shared/row-bytes.ts'
-import { actionOf } from '../../services/shared/settings.ts'
+import { deadLetterMessage } from '../../services/shared/kafka/dead-letters.ts'
+import type { Database } from '../../services/shared/tidb/database.ts'
+import { decodeChallengers, encodeChallengers } from '../../services/shared/tidb/row-bytes.ts'
+import { actionOf } from '../../services/shared/tidb/settings.ts'
 
 const base: Transaction = {
   id: 't-1',

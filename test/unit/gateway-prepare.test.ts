@@ -5,7 +5,7 @@ import { parseJson } from '../../services/gateway/json.ts'
 import { type Line, linesOf } from '../../services/gateway/lines.ts'
 import { type Bank, prepare } from '../../services/gateway/prepare.ts'
 import { instantOf } from '../../services/gateway/times.ts'
-import { defaultSettings } from '../../services/shared/settings.ts'
+import { defaultSettings } from '../../services/shared/tidb/settings.ts'
 
 const now = Date.parse('2026-03-01T12:00:00Z')
 const bank: Bank = { tenant: 'bank', settings: defaultSettings, tokenKey: 'key' }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { defaultPartitioner, groupByPartition, Partitioners, partitionOf } from '../../services/shared/kafkajs.ts'
+import { defaultPartitioner, groupByPartition, Partitioners, partitionOf } from '../../services/shared/kafka/kafkajs.ts'
 
 const partitionMetadata = Array.from({ length: 7 }, (_, partitionId) => ({
   partitionId,

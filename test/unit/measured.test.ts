@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { measuresOf } from '../../services/console/measures.ts'
-import { measured } from '../../services/console/web/src/measured.ts'
+import { measured } from '../../services/console/web/src/case/measured.ts'
 
 const said = (code: string, value: number) => measured(value, measuresOf([{ code, text: '' }])[code], 'EUR')
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { AssayError } from '../../services/shared/errors.ts'
-import { checkSettings, defaultSettings, type Settings } from '../../services/shared/settings.ts'
+import { checkSettings, defaultSettings, type Settings } from '../../services/shared/tidb/settings.ts'
 
 const faultsOf = (settings: unknown): string[] => {
   try {

@@ -2,8 +2,8 @@
 import type { Manifest } from '../../../models/artefact.ts'
 import type { Comparison } from '../../../models/comparison.ts'
 import type { Agreement, Counts } from '../../../models/evaluation/agreement.ts'
-import type { Change, State } from '../../shared/models.ts'
-import type { TrainingRun } from '../../shared/training-runs.ts'
+import type { Change, State } from '../../shared/tidb/models.ts'
+import type { TrainingRun } from '../../shared/tidb/training-runs.ts'
 
 export type { Agreement, Change, Comparison, Counts, Manifest, State, TrainingRun }
 

@@ -1,6 +1,6 @@
 /** Versions of the registry as the console answers them. */
 import { cardOf } from '../../../models/card.ts'
-import type { Change, Version } from '../../shared/models.ts'
+import type { Change, Version } from '../../shared/tidb/models.ts'
 import type { ModelDetail, ModelRow } from './api.ts'
 
 /** Changes come the newest first. */

@@ -2,9 +2,9 @@
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import { type Agreement, agreementOf } from '../../../models/evaluation/agreement.ts'
-import type { Database } from '../../shared/database.ts'
 import { AssayError } from '../../shared/errors.ts'
 import { Tenant } from '../../shared/events.ts'
+import type { Database } from '../../shared/tidb/database.ts'
 import { mustSeeModels } from '../access.ts'
 import { Version } from '../models/requests.ts'
 

@@ -2,8 +2,8 @@
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import { createExplainDecision, type ExplainedDecision } from '../../../models/reasons/decision.ts'
-import type { Database } from '../../shared/database.ts'
 import { Tenant, Token } from '../../shared/events.ts'
+import type { Database } from '../../shared/tidb/database.ts'
 import { mustSee } from '../access.ts'
 
 const Place = Type.Object({ tenant: Tenant, transaction: Token }, { additionalProperties: false })

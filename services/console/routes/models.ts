@@ -4,7 +4,7 @@ import Type from 'typebox'
 import type { BackendName } from '../../../models/backend.ts'
 import { comparisonOf } from '../../../models/comparison.ts'
 import { mustBeUsable } from '../../../models/usable.ts'
-import type { Database } from '../../shared/database.ts'
+import type { Database } from '../../shared/tidb/database.ts'
 import {
   type Because,
   canary,
@@ -17,7 +17,7 @@ import {
   rollback,
   shadow,
   withdraw,
-} from '../../shared/models.ts'
+} from '../../shared/tidb/models.ts'
 import { mustSeeModels, mustTendModels } from '../access.ts'
 import type { ModelDetail, ModelList } from '../models/api.ts'
 import { Place, reason, Version, Why } from '../models/requests.ts'

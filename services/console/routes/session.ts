@@ -1,9 +1,9 @@
 /** Logging in, who one is, and logging out. */
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
-import type { Database } from '../../shared/database.ts'
 import { AssayError } from '../../shared/errors.ts'
-import { readTenants } from '../../shared/settings.ts'
+import type { Database } from '../../shared/tidb/database.ts'
+import { readTenants } from '../../shared/tidb/settings.ts'
 import { sees } from '../access.ts'
 import type { Me } from '../api.ts'
 import { hashPassword, verifyPassword } from '../passwords.ts'

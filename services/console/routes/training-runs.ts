@@ -1,9 +1,9 @@
 /** Runs of training: which there were, what became of them, and asking for another one. */
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
-import type { Database } from '../../shared/database.ts'
 import { Tenant } from '../../shared/events.ts'
-import { readRun, readRuns, requestTraining, type TrainingRun } from '../../shared/training-runs.ts'
+import type { Database } from '../../shared/tidb/database.ts'
+import { readRun, readRuns, requestTraining, type TrainingRun } from '../../shared/tidb/training-runs.ts'
 import { mustSeeModels, mustTendModels } from '../access.ts'
 import { reason } from '../models/requests.ts'
 

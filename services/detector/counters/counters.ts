@@ -4,9 +4,9 @@
  * step of its partition, and filled from TiDB.
  */
 import { counterFeatures, entityTypes, readCounters, stateWords } from '../../../models/fold/counters.ts'
-import { backoff, type Database } from '../../shared/database.ts'
 import { messageOf } from '../../shared/errors.ts'
 import type { Telemetry } from '../../shared/telemetry.ts'
+import { backoff, type Database } from '../../shared/tidb/database.ts'
 import type { Place } from '../batch.ts'
 import { applyEntry, type Entity, Entries, newEntity, readValue, type Step } from './entries.ts'
 import { type Chain, countRows, fill } from './fill.ts'

@@ -2,8 +2,8 @@
 
 import { cardBit } from '../../../models/fold/counters.ts'
 import { hashOf } from '../../../models/fold/entry.ts'
-import type { Database } from '../../shared/database.ts'
 import type { Transaction } from '../../shared/events.ts'
+import type { Database } from '../../shared/tidb/database.ts'
 import { type Input, positionOf } from '../batch.ts'
 import { Entries, type Step } from './entries.ts'
 import { effectOf, type LabelMove } from './labels.ts'

@@ -3,9 +3,10 @@
  * counts, since its value was first said, and what counted before is taken back. A label that comes again counts nothing, other content under its id is a
  * fault of the sender; one that comes before its transaction waits in `waiting_labels`, and is produced anew when the transaction is there.
  */
-import type { Connection } from '../../shared/database.ts'
+
 import type { Label, Transaction } from '../../shared/events.ts'
-import { knownSince, type Said, standingAfter } from '../../shared/labels.ts'
+import type { Connection } from '../../shared/tidb/database.ts'
+import { knownSince, type Said, standingAfter } from '../../shared/tidb/labels.ts'
 import type { Raw } from '../batch.ts'
 import type { LabelEffect } from './entries.ts'
 

@@ -2,8 +2,9 @@
  * Counting everything anew: a new generation is filled from TiDB while detectors go on with the old one, then takes its place. What is
  * decided meanwhile is found as a gap of the new one, and filled as any gap is.
  */
-import type { Database } from '../../shared/database.ts'
+
 import { AssayError } from '../../shared/errors.ts'
+import type { Database } from '../../shared/tidb/database.ts'
 import { positionOf } from '../batch.ts'
 import { type Chain, fill } from './fill.ts'
 import { beginGeneration, deleteReplaced, putInForce, underLock } from './generations.ts'

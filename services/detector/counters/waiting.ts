@@ -1,9 +1,10 @@
 /** Labels that came before their transaction: when it is there, the label is produced anew, and counts then. */
-import type { Bus } from '../../shared/bus.ts'
-import type { Database } from '../../shared/database.ts'
+
 import { messageOf } from '../../shared/errors.ts'
 import { type Label, tenantTopic, topics } from '../../shared/events.ts'
+import type { Bus } from '../../shared/kafka/bus.ts'
 import type { Telemetry } from '../../shared/telemetry.ts'
+import type { Database } from '../../shared/tidb/database.ts'
 
 const every = 2000
 const most = 500

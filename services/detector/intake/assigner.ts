@@ -1,6 +1,6 @@
 /** Which detector owns which partition: all topics' partition p of a bank go to the same one, so that a customer's records meet. */
 import type { PartitionAssigner } from 'kafkajs'
-import { AssignerProtocol } from '../../shared/kafkajs.ts'
+import { AssignerProtocol } from '../../shared/kafka/kafkajs.ts'
 
 const { MemberAssignment, MemberMetadata } = AssignerProtocol
 

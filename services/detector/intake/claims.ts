@@ -1,9 +1,10 @@
 /** Claiming a partition: its epoch is raised in TiDB, so that nobody else's batches of it are taken, and it is found where to begin. */
-import type { Bus } from '../../shared/bus.ts'
-import type { Database } from '../../shared/database.ts'
+
 import { AssayError, messageOf } from '../../shared/errors.ts'
+import type { Bus } from '../../shared/kafka/bus.ts'
 import { untilItWorks } from '../../shared/lifecycle.ts'
 import type { Telemetry } from '../../shared/telemetry.ts'
+import type { Database } from '../../shared/tidb/database.ts'
 import type { Partition } from './partition.ts'
 import { claim } from './progress.ts'
 

@@ -1,6 +1,6 @@
 /** Who owns a partition and how far it has been decided: the row that every batch moves, and that keeps everyone else out. */
 import { hash, randomInt } from 'node:crypto'
-import type { Connection, Database } from '../../shared/database.ts'
+import type { Connection, Database } from '../../shared/tidb/database.ts'
 import type { Input, Raw } from '../batch.ts'
 
 export type Claim = { epoch: number; nextOffset: number; log: number; lastRecord: Buffer | null; intact: boolean }

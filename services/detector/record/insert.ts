@@ -1,7 +1,7 @@
 /** Decided transactions as rows: the statements that insert them, and the connection that they want. */
 import type { PoolConnection } from 'mysql2/promise'
-import type { Value } from '../../shared/database.ts'
-import { encodeReasons } from '../../shared/row-bytes.ts'
+import type { Value } from '../../shared/tidb/database.ts'
+import { encodeReasons } from '../../shared/tidb/row-bytes.ts'
 import type { Decided } from '../batch.ts'
 
 const columns =

@@ -1,5 +1,5 @@
 /** What a batch records besides decided transactions: resends, dead letters, outcomes, labels, customers and instruments. */
-import type { Value } from '../../shared/database.ts'
+import type { Value } from '../../shared/tidb/database.ts'
 import { positionOf, type Verdict } from '../batch.ts'
 import { type LabelStanding, moveColumns } from '../counters/labels.ts'
 

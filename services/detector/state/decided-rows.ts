@@ -1,6 +1,6 @@
 /** Decided transactions in TiDB: finding them by id, one query for a whole batch. */
-import type { Connection } from '../../shared/database.ts'
-import { decodeReasons } from '../../shared/row-bytes.ts'
+import type { Connection } from '../../shared/tidb/database.ts'
+import { decodeReasons } from '../../shared/tidb/row-bytes.ts'
 import type { Decided, Raw } from '../batch.ts'
 
 type Row = {

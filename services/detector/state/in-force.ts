@@ -1,8 +1,9 @@
 /** What is in force: banks with their settings, rates and the model, read at start and every 5 seconds. */
-import type { Database } from '../../shared/database.ts'
+
 import { messageOf } from '../../shared/errors.ts'
-import { readTenants, type Tenant } from '../../shared/settings.ts'
 import type { Telemetry } from '../../shared/telemetry.ts'
+import type { Database } from '../../shared/tidb/database.ts'
+import { readTenants, type Tenant } from '../../shared/tidb/settings.ts'
 import type { Rates } from './rates.ts'
 
 export type InForce = {

@@ -5,10 +5,10 @@
 import { modelFolder } from '../../../models/artefact.ts'
 import type { BackendName } from '../../../models/backend.ts'
 import { loadScorer } from '../../../models/scorer.ts'
-import type { Database } from '../../shared/database.ts'
 import { AssayError, messageOf } from '../../shared/errors.ts'
-import { championOf, promote, register, registeredModel, type State, scoringVersions } from '../../shared/models.ts'
 import type { Telemetry } from '../../shared/telemetry.ts'
+import type { Database } from '../../shared/tidb/database.ts'
+import { championOf, promote, register, registeredModel, type State, scoringVersions } from '../../shared/tidb/models.ts'
 import type { Model, Models } from '../score.ts'
 
 export type ModelInForce = {

@@ -4,8 +4,8 @@ import { entryOf } from '../../../models/fold/entry.ts'
 import { horizon, mostEntries } from '../../../models/fold/history.ts'
 import type { CustomerFacts } from '../../../models/fold/parties.ts'
 import { Profile } from '../../../models/fold/profile.ts'
-import type { Database } from '../../shared/database.ts'
 import type { Transaction } from '../../shared/events.ts'
+import type { Database } from '../../shared/tidb/database.ts'
 import type { Applied } from '../batch.ts'
 
 export type Key = { tenant: string; customer: string; partition: number }

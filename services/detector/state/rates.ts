@@ -1,7 +1,7 @@
 /** Currency rates by date, in memory: amounts are compared in the tenant's base currency. */
 
 import { exponentOf } from '../../shared/currencies.ts'
-import type { Database } from '../../shared/database.ts'
+import type { Database } from '../../shared/tidb/database.ts'
 
 export type Rates = {
   /** Minor units of `to`, and the day of the rate as yyyymmdd; undefined when no rate on or before that day is known. */

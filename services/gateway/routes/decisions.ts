@@ -1,11 +1,11 @@
 /** GET /v1/decisions/{id}: the decision on a transaction, as it was published. */
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
-import type { Database } from '../../shared/database.ts'
 import { AssayError } from '../../shared/errors.ts'
 import { actions, Decision, Token, type Transaction } from '../../shared/events.ts'
-import { Problem } from '../../shared/problems.ts'
-import { decodeReasons } from '../../shared/row-bytes.ts'
+import { Problem } from '../../shared/http/problems.ts'
+import type { Database } from '../../shared/tidb/database.ts'
+import { decodeReasons } from '../../shared/tidb/row-bytes.ts'
 
 type Row = {
   customer: string

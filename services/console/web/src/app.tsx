@@ -2,12 +2,12 @@ import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect } from 'react'
 import { seesModels } from '../../access.ts'
 import type { Me } from '../../api.ts'
-import { useHash } from './address.ts'
-import { whoAmI } from './client.ts'
-import { Desk } from './desk.tsx'
-import { openLive } from './live.ts'
+import { Desk } from './desk/desk.tsx'
 import { Login } from './login.tsx'
 import { ModelsDesk } from './models/models-desk.tsx'
+import { useHash } from './shared/address.ts'
+import { whoAmI } from './shared/client.ts'
+import { openLive } from './shared/live.ts'
 
 /** The login, or what is behind it. */
 export function App() {

@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
-import { login } from './client.ts'
-import { Logo } from './logo.tsx'
+import { login } from './shared/client.ts'
+import { Logo } from './shared/logo.tsx'
 import './login.css'
 
 export function Login() {

@@ -5,7 +5,7 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { App } from './app.tsx'
-import { ProblemError } from './client.ts'
+import { ProblemError } from './shared/client.ts'
 
 const queryClient = new QueryClient({
   defaultOptions: {

@@ -1,6 +1,6 @@
 /** The registry's interface as the page calls it. */
 import type { Agreement, Comparison, ModelDetail, ModelList, TrainingRun } from '../../../models/api.ts'
-import { call } from '../client.ts'
+import { call } from '../shared/client.ts'
 
 export const listModels = () => call<ModelList>('GET', '/api/models')
 export const readModel = (version: number) => call<ModelDetail>('GET', `/api/models/${version}`)

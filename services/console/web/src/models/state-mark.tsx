@@ -1,5 +1,5 @@
 import type { State } from '../../../models/api.ts'
-import { percent } from '../format.ts'
+import { percent } from '../shared/format.ts'
 import './state-mark.css'
 
 const meanings: Record<State, string> = {

@@ -1,6 +1,6 @@
 import type { UseQueryResult } from '@tanstack/react-query'
 import type { ModelList, ModelRow } from '../../../models/api.ts'
-import { Ago } from '../ago.tsx'
+import { Ago } from '../shared/ago.tsx'
 import { figure } from './figure-names.ts'
 import { addressOf, runsAddress } from './place.ts'
 import { StateMark } from './state-mark.tsx'
