@@ -1,5 +1,20 @@
 /** Reading a topic from its beginning to where it ends now, each record once. */
-import type { Bus, Received } from '../services/shared/kafka/bus.ts'
+import type { Bus, Consumption, Received } from '../services/shared/kafka/bus.ts'
+import { backoff } from '../services/shared/tidb/database.ts'
+
+const mostAttempts = 10
+
+/** A broker with much to do may have no coordinator for a new group for longer than one attempt takes. */
+async function started(reading: Consumption): Promise<void> {
+  for (let n = 0; ; n++) {
+    try {
+      return await reading.start()
+    } catch (error) {
+      if (n === mostAttempts) throw error
+      await backoff(n)
+    }
+  }
+}
 
 /** Gives every record to `each`, in order within a partition; resolves when all were given. `group` must be a new one. */
 export async function readTopic(bus: Bus, topic: string, group: string, each: (record: Received) => void): Promise<void> {
@@ -27,7 +42,7 @@ export async function readTopic(bus: Bus, topic: string, group: string, each: (r
     },
   })
   try {
-    await reading.start()
+    await started(reading)
     await finished
   } finally {
     await reading.stop()

@@ -65,7 +65,7 @@ async function brokerAway() {
   const meanwhile = Array.from({ length: 20 }, (_, i) => send(patient, `meanwhile ${i}`))
   const refused = await settled(send(hasty, 'given up'))
   const [lateStart, lateRead] = await Promise.all([settled(late.start()), settled(newcomer.consumption.start())])
-  await eventually('the consumer to notice', () => !steady.consumption.ready())
+  await eventually('the consumer and the patient sender to notice', () => !steady.consumption.ready() && !patient.ready())
   const readyWhileAway = [patient.ready(), hasty.ready(), late.ready(), newcomer.consumption.ready()]
 
   await over

@@ -35,7 +35,7 @@ test('approved transactions that are drawn become cases, verdicts on them labels
   for (const row of drawn) expect(row).toMatchObject({ action: 0, sample_probability: sampleRate })
 
   const cases = await eventually('a case for each', async () => {
-    const found = (await listCases(b.database, { tenant: b.name })).cases
+    const found = (await listCases(b.database, { tenant: b.name, limit: 500 })).cases
     return found.length === drawn.length && found
   })
   expect(cases.every((c) => c.sample && c.dueAt === null)).toBe(true)
