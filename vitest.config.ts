@@ -4,19 +4,25 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 /** Short files that take long: begun last, each would run alone at the end of a first run, which knows only how large files are. */
 const long = ['chaos', 'trainer', 'canary', 'bus-outage', 'model-command'].map((name) => `/integration/${name}.test.ts`)
 
+/** Short ones last: they fill the end of a run, when little is left that waits for servers. */
+const order = ['e2e', 'integration', 'contract', 'unit']
+
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const isLong = ({ moduleId }: TestSpecification) => long.some((end) => moduleId.endsWith(end))
     const sorted = await super.sort(files)
     // A process goes on with files of its own project only, so those stay together.
-    return [...new Set(sorted.map(({ project }) => project))].flatMap((project) => {
-      const own = sorted.filter((file) => file.project === project)
+    return order.flatMap((name) => {
+      const own = sorted.filter(({ project }) => project.name === name)
       return [...own.filter(isLong), ...own.filter((file) => !isLong(file))]
     })
   }
 }
 
-const project = (name: string, order: number) => ({
+/** Files at a time: those that talk to servers often wait, but the servers want the same cores. */
+const workers = Number(process.env.ASSAY_TEST_WORKERS ?? 4)
+
+const project = (name: string) => ({
   name,
   include: [`test/${name}/**/*.test.ts`],
   exclude: configDefaults.exclude,
@@ -24,12 +30,8 @@ const project = (name: string, order: number) => ({
   pool: 'forks' as const,
   // A process goes on to the next file with the modules that it has loaded.
   isolate: false,
-  // Groups run one after the other, so that timing in the later ones is not disturbed by the earlier.
-  sequence: { groupOrder: order },
+  maxWorkers: workers,
 })
-
-/** Files at a time that talk to servers: they often wait, but the servers want the same cores. */
-const workers = Number(process.env.ASSAY_TEST_WORKERS ?? 4)
 
 const servers = { globalSetup: ['test/helpers/global-setup.ts'] }
 
@@ -38,10 +40,10 @@ export default defineConfig({
     sequence: { sequencer: LongFirst },
     coverage: { provider: 'v8', include: ['services/**/*.ts', 'models/**/*.ts', 'infra/**/*.ts'], exclude: ['services/console/web/**'] },
     projects: [
-      { test: { ...project('unit', 0), testTimeout: 20_000 } },
-      { test: { ...project('contract', 0), testTimeout: 20_000 } },
-      { test: { ...project('integration', 1), ...servers, maxWorkers: workers, testTimeout: 60_000, hookTimeout: 60_000 } },
-      { test: { ...project('e2e', 1), ...servers, maxWorkers: workers, testTimeout: 120_000, hookTimeout: 120_000 } },
+      { test: { ...project('unit'), testTimeout: 20_000 } },
+      { test: { ...project('contract'), testTimeout: 20_000 } },
+      { test: { ...project('integration'), ...servers, testTimeout: 60_000, hookTimeout: 60_000 } },
+      { test: { ...project('e2e'), ...servers, testTimeout: 120_000, hookTimeout: 120_000 } },
     ],
   },
 })
