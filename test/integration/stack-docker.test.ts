@@ -39,7 +39,8 @@ afterEach(async () => {
 
 test('a Docker engine that answers is taken before a program, and its containers go down with the stack', async () => {
   installClient(
-    `redis-server --port "$ASSAY_REDIS_PORT" --bind 127.0.0.1 --save "" --dir ${folder} --daemonize yes --pidfile ${folder}/redis.pid`,
+    `redis-server --port "$ASSAY_REDIS_PORT" --bind 127.0.0.1 --save "" --dir ${folder} --daemonize yes --pidfile ${folder}/redis.pid
+    until redis-cli -p "$ASSAY_REDIS_PORT" ping; do sleep 0.05; done`,
   )
   const stack = await up({ directory, report: () => undefined })
   const redis = stack.servers.find(({ name }) => name === 'redis')!

@@ -100,7 +100,7 @@ test(
   async () => {
     const b = await bank(mature)
     await writePast(b, { transactions: 8000 })
-    await champion(b, blindModel(quick({ epochs: 5, members: 12 })))
+    await champion(b, blindModel(quick({ epochs: 12, patience: 12, members: 16 })))
     const killed = spawnService('trainer', b.config)
     const { id } = await ask(b)
     await eventually(
@@ -108,7 +108,7 @@ test(
       async () => {
         const run = await readRun(b.database, id)
         expect(run).toMatchObject({ ended: null })
-        return /^network [2-9] of 12/.test(run.progress)
+        return /^network ([2-9]|1[0-4]) of 16/.test(run.progress)
       },
       100,
     )
