@@ -15,10 +15,13 @@ type Past = { transactions: number; fraudRate?: number; seed?: number }
 /** Writes the past of a bank, of the 90 days that ended 10 days ago; resolves to how many of its transactions were frauds. */
 export async function writePast(b: Bank, { transactions, fraudRate = 0.1, seed = 5 }: Past): Promise<number> {
   const customers = Math.ceil(transactions / 30)
-  const start = Date.now() - (days + 10) * day
-  const events = [...simulate({ seed, tenant: b.name, transactions, customers, days, start, resends: 0, fraudRate })]
+  const start = (Math.floor(Date.now() / day) - days - 10) * day
+  // The same past whatever the bank is called: what is learnt from it must not hang on chance.
+  const events = [...simulate({ seed, tenant: 'past', transactions, customers, days, start, resends: 0, fraudRate })]
   const data = foldStream(events, transactions)
-  const taken = events.flatMap((e) => (e.topic === 'transactions' ? [{ event: e.event as Transaction, fraud: e.fraud !== undefined }] : []))
+  const taken = events.flatMap((e) =>
+    e.topic === 'transactions' ? [{ event: { ...(e.event as Transaction), tenant: b.name }, fraud: e.fraud !== undefined }] : [],
+  )
   const vector = new Float32Array(width)
   const rows = taken.map(({ event }, offset) => {
     data.matrix.read(offset, offset + 1, vector)
