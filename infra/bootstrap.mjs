@@ -55,4 +55,9 @@ const environment = join(root, '.env')
 if (existsSync(environment)) process.loadEnvFile(environment)
 
 const { runSources } = await import('./run-sources.mjs')
-await runSources(file, args)
+try {
+  await runSources(file, args)
+} catch (error) {
+  // TensorFlow.js would throw it anew, with the one long line of its own source where it does so.
+  fail(error?.stack ?? error)
+}

@@ -2,6 +2,7 @@
 import { Grow } from '../../models/columns/grow.ts'
 import { type Stretch, stretchesOf } from '../../models/data/decided-pages.ts'
 import { type Matrix, MatrixWriter } from '../../models/data/matrix.ts'
+import { placeIn } from '../../models/sorted.ts'
 import type { Transaction } from '../../services/shared/events.ts'
 import type { Database } from '../../services/shared/tidb/database.ts'
 import type { Range } from '../verify/customers.ts'
@@ -96,14 +97,9 @@ function countedRows(lanes: ReadonlyMap<string, Lane>, matrix: Matrix): CountedR
     write(place, offset, out, at) {
       const lane = lanes.get(keyOf(place))
       const offsets = lane?.offsets.values ?? []
-      let [low, high] = [0, offsets.length]
-      while (low < high) {
-        const middle = (low + high) >>> 1
-        if (offsets[middle] < offset) low = middle + 1
-        else high = middle
-      }
-      if (!lane || offsets[low] !== offset) return false
-      one[0] = lane.places.values[low]
+      const found = placeIn(offsets, offset)
+      if (!lane || offsets[found] !== offset) return false
+      one[0] = lane.places.values[found]
       matrix.gather(one, values)
       out.set(values, at)
       return true

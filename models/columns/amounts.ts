@@ -3,21 +3,10 @@
  * in when the next of its entity comes, so that none is among its own.
  */
 import { large } from '../fold/features.ts'
+import { placeIn } from '../sorted.ts'
 import type { Columns, TextColumn } from './read.ts'
 
 type Own = { rows: number[]; oldest: number; sorted: number[]; lastLarge: number }
-
-/** The place of the first amount that is not below `amount`. */
-function placeOf(sorted: readonly number[], amount: number): number {
-  let low = 0
-  let high = sorted.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (sorted[middle] < amount) low = middle + 1
-    else high = middle
-  }
-  return low
-}
 
 export class Amounts {
   readonly #times: Float64Array
@@ -45,11 +34,11 @@ export class Amounts {
     if (before !== undefined) {
       if (this.overQuantile(entity, before, 0.5) > large.times) own.lastLarge = this.#times[before]
       const amount = this.#amounts[before]
-      sorted.splice(placeOf(sorted, amount), 0, amount)
+      sorted.splice(placeIn(sorted, amount), 0, amount)
     }
     rows.push(row)
     const from = this.#times[row] - this.#window
-    while (this.#times[rows[own.oldest]] <= from) sorted.splice(placeOf(sorted, this.#amounts[rows[own.oldest++]]), 1)
+    while (this.#times[rows[own.oldest]] <= from) sorted.splice(placeIn(sorted, this.#amounts[rows[own.oldest++]]), 1)
     // What is out of the window goes in pieces: each time would move all the others.
     if (own.oldest > 256) {
       rows.splice(0, own.oldest)
@@ -58,11 +47,11 @@ export class Amounts {
     return entity
   }
 
-  /** The amount of a row that was taken last over the amount below which `share` of the earlier ones lie; 1 where there is none, or no entity. */
+  /** The amount of a row that was taken last over the amount below which `share` of the earlier ones lie, the greatest at most; 1 where there is none, or no entity. */
   overQuantile(entity: number, row: number, share: number): number {
     if (entity < 0 || this.#owns[entity].sorted.length === 0) return 1
     const { sorted } = this.#owns[entity]
-    return this.#amounts[row] / Math.max(1, sorted[Math.floor(share * sorted.length)])
+    return this.#amounts[row] / Math.max(1, sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))])
   }
 
   /** Milliseconds since the last earlier amount that was large; the window where there is none, or no entity. */

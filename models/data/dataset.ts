@@ -3,6 +3,7 @@
  * that any instant's knowledge can be had. Where it comes from is in the other files of this folder.
  */
 import { labelSources } from '../../services/shared/events.ts'
+import { placeIn } from '../sorted.ts'
 import type { Matrix } from './matrix.ts'
 
 /** What a label says; `unknown` stands in `labelsAsKnown` for rows of which nothing is known, and for those that were inconclusive. */
@@ -103,13 +104,4 @@ export function labelLog(given: readonly GivenLabel[]): LabelLog {
 }
 
 /** The first row that is not before `time`. */
-export function rowAt({ times }: Pick<Dataset, 'times'>, time: number): number {
-  let low = 0
-  let high = times.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (times[middle] < time) low = middle + 1
-    else high = middle
-  }
-  return low
-}
+export const rowAt = ({ times }: Pick<Dataset, 'times'>, time: number): number => placeIn(times, time)

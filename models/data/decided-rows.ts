@@ -3,6 +3,7 @@ import { AssayError } from '../../services/shared/errors.ts'
 import type { Transaction } from '../../services/shared/events.ts'
 import { Grow } from '../columns/grow.ts'
 import { width } from '../fold/features.ts'
+import { placeIn } from '../sorted.ts'
 import { Codes } from './codes.ts'
 import type { DecidedRow, Stretch } from './decided-pages.ts'
 import { MatrixWriter } from './matrix.ts'
@@ -58,13 +59,8 @@ export class Rows {
   at(stretch: Stretch, offset: number): number | undefined {
     const { first, end } = this.#stretches.get(nameOf(stretch)) ?? { first: 0, end: 0 }
     const offsets = this.offsets.values
-    let [low, high] = [first, end]
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (offsets[middle] < offset) low = middle + 1
-      else high = middle
-    }
-    return low < end && offsets[low] === offset ? low : undefined
+    const place = placeIn(offsets, offset, first, end)
+    return place < end && offsets[place] === offset ? place : undefined
   }
 
   /** Rows by time, and those of one instant as they came. */

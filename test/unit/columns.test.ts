@@ -240,6 +240,7 @@ it('what amounts are to those that are usual is what slow and obvious counting f
     features: [
       { kind: 'over_quantile', name: 'over_{window}', of: 'customer', quantile: 0.5, windows: ['3d', '90d'] },
       { kind: 'over_quantile', name: 'over_high', of: 'customer', quantile: 0.9, windows: ['90d'] },
+      { kind: 'over_quantile', name: 'over_greatest', of: 'customer', quantile: 1, windows: ['90d'] },
       { kind: 'since_large', name: 'since_large', of: 'customer', windows: ['3d'] },
       { kind: 'run_least_ratio', name: 'least', of: 'counterparty', windows: ['28d'] },
     ],
@@ -250,7 +251,9 @@ it('what amounts are to those that are usual is what slow and obvious counting f
       .filter((r) => r.card === row.card && r.id < row.id && r.time > row.time - days * day)
       .map((r) => r.cents)
       .sort((a, b) => a - b)
-    return earlier.length === 0 ? 1 : row.cents / Math.max(1, earlier[Math.floor(share * earlier.length)])
+    return earlier.length === 0
+      ? 1
+      : row.cents / Math.max(1, earlier.at(Math.min(earlier.length - 1, Math.floor(share * earlier.length))) as number)
   }
   let [large, least] = [0, 0]
   for (const row of rows) {
@@ -262,7 +265,7 @@ it('what amounts are to those that are usual is what slow and obvious counting f
     if (last && row.time - last.time < 3 * day) large++
     if (lives) least++
     const expected = [
-      ...[ratio(row, 3, 0.5), ratio(row, 90, 0.5), ratio(row, 90, 0.9)],
+      ...[ratio(row, 3, 0.5), ratio(row, 90, 0.5), ratio(row, 90, 0.9), ratio(row, 90, 1)],
       last ? Math.min(3, (row.time - last.time) / day) : 3,
       lives ? Math.min(20, ...run.map((r) => ratio(r, 90, 0.5))) : 20,
     ]
