@@ -1,5 +1,4 @@
 /** Watches the decisions topic while faults happen: how long after a fault all that was sent before is decided. */
-
 import { tenantTopic } from '../services/shared/events.ts'
 import type { Bus } from '../services/shared/kafka/bus.ts'
 

@@ -3,7 +3,6 @@
  * comments that other servers skip. All text is ASCII compared byte by byte, all instants are milliseconds since 1970 in UTC, and a
  * tenant's rows begin with the tenant. `docs/decisions.md` says which question each key answers and what it costs.
  */
-
 import { byMonth } from './months.ts'
 
 const text = (size: number) => `VARCHAR(${size}) CHARACTER SET ascii COLLATE ascii_bin`

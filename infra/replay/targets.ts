@@ -1,5 +1,4 @@
 /** Where a replay sends to: a bank's topics in Kafka, or the gateway. */
-
 import { type Bank, prepare } from '../../services/gateway/prepare.ts'
 import { type TenantTopic, tenantTopic } from '../../services/shared/events.ts'
 import type { Bus, Outgoing } from '../../services/shared/kafka/bus.ts'

@@ -1,5 +1,4 @@
 /** Where a simulated stream goes: a file, a bank's topics in Kafka, or the gateway. */
-
 import type { Config } from '../../services/shared/config.ts'
 import { AssayError } from '../../services/shared/errors.ts'
 import { tenantTopic, topics } from '../../services/shared/events.ts'

@@ -1,5 +1,4 @@
 /** Counts what became of a run from TiDB and from the topics, never from the memory of those who did it. */
-
 import { tenantTopic } from '../../services/shared/events.ts'
 import type { Bus } from '../../services/shared/kafka/bus.ts'
 import type { Database } from '../../services/shared/tidb/database.ts'

@@ -1,5 +1,4 @@
 /** Plays the simulator into Kafka, as a bank would stream: records with the bank's keys, acknowledged by all replicas. */
-
 import { messageOf } from '../../services/shared/errors.ts'
 import { tenantTopic, topics } from '../../services/shared/events.ts'
 import type { Bus, Outgoing } from '../../services/shared/kafka/bus.ts'

@@ -1,5 +1,4 @@
 /** The demonstration as one watches it: a table of what runs, and one live line until Ctrl-C. */
-
 import { tableOf } from '../stack/table.ts'
 import { countCases } from './count.ts'
 import type { Demonstration } from './demonstration.ts'

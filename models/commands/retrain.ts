@@ -1,5 +1,4 @@
 /** `npm run model -- retrain | runs`: asks the trainer for a model, and says what became of it. */
-
 import { userInfo } from 'node:os'
 import { setTimeout } from 'node:timers/promises'
 import type { Command } from 'commander'

@@ -1,5 +1,4 @@
 /** Transactions of a bank that two models scored, with what is known of them, page by page: of one the score that decided, or that it had in shadow. */
-
 import type { Database } from '../../services/shared/tidb/database.ts'
 import { decodeChallengers } from '../../services/shared/tidb/row-bytes.ts'
 import { labelLog, labelsAsKnown, unknown } from './dataset.ts'

@@ -1,5 +1,4 @@
 /** What was decided for a bank and what was said of it since, page by page, so that no more than a page is ever held. */
-
 import type { Label } from '../../services/shared/events.ts'
 import type { Database } from '../../services/shared/tidb/database.ts'
 import { knownSince } from '../../services/shared/tidb/labels.ts'

@@ -2,7 +2,6 @@
  * A data set from what was decided for banks: the features that were recorded at decision time, bit for bit, or recomputed ones where another
  * version of them decided, with labels as they were known. Rows come by pages in order of arrival, and only numbers are kept of them.
  */
-
 import { AssayError } from '../../services/shared/errors.ts'
 import type { Database } from '../../services/shared/tidb/database.ts'
 import { readTenants, type Tenant } from '../../services/shared/tidb/settings.ts'

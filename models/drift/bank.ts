@@ -1,5 +1,4 @@
 /** How far what is decided for a bank has moved from what a model was trained on, by the rows that were recorded, page by page. */
-
 import { AssayError } from '../../services/shared/errors.ts'
 import type { Database } from '../../services/shared/tidb/database.ts'
 import { championOf, readVersion, registeredModel } from '../../services/shared/tidb/models.ts'

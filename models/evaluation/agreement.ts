@@ -1,5 +1,4 @@
 /** How two models differ on the same transactions of a bank, out of what was recorded of both while one decided and the other was in shadow. */
-
 import { AssayError } from '../../services/shared/errors.ts'
 import type { Database } from '../../services/shared/tidb/database.ts'
 import { raises, readTenants } from '../../services/shared/tidb/settings.ts'

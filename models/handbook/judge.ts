@@ -1,5 +1,4 @@
 /** What the handbook judges by, for one fold. */
-
 import type { Dataset } from '../data/dataset.ts'
 import { cardPrecision } from '../evaluation/card-precision.ts'
 import { auc, averagePrecision, calibrationError, meanOverBase } from '../evaluation/metrics.ts'

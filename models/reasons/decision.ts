@@ -1,5 +1,4 @@
 /** Why a recorded decision came out as it did: the reasons anew, from the vector in its row and the model that decided. */
-
 import { AssayError, messageOf } from '../../services/shared/errors.ts'
 import { actions, type Reason, type Transaction } from '../../services/shared/events.ts'
 import type { Database } from '../../services/shared/tidb/database.ts'

@@ -1,5 +1,4 @@
 /** Escalation: when nobody has claimed a case in time, the next in line is told, and so on until somebody does. */
-
 import type { Bell } from '../shared/jobs.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
 import { addHistory } from '../shared/tidb/cases.ts'

@@ -1,5 +1,4 @@
 /** Alerts become cases: each opens its customer's case or joins the one that is open. */
-
 import { maskCardNumbers } from '../shared/card-numbers.ts'
 import { Alert, tenantTopic } from '../shared/events.ts'
 import type { Bell } from '../shared/jobs.ts'

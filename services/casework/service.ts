@@ -1,5 +1,4 @@
 /** Casework: turns alerts into cases, tells someone, and keeps telling. */
-
 import type { Config } from '../shared/config.ts'
 import { messageOf } from '../shared/errors.ts'
 import { tenantTopic } from '../shared/events.ts'

@@ -1,5 +1,4 @@
 /** The sweep: finds in TiDB the steps whose bell Redis has lost, and takes them itself, so that even without Redis nobody waits for long. */
-
 import { messageOf } from '../shared/errors.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
 import type { Database } from '../shared/tidb/database.ts'

@@ -1,5 +1,4 @@
 /** An alert opens its customer's case or joins the one that is open: one open case a customer, by a unique key. */
-
 import type { Alert } from '../shared/events.ts'
 import { addHistory } from '../shared/tidb/cases.ts'
 import { type Connection, type Database, isDuplicate } from '../shared/tidb/database.ts'

@@ -1,5 +1,4 @@
 /** What the console's page and service say to each other. Types only: the page imports this file too. */
-
 import type { Action, Alert, Disposition, Label, Outcome, Reason, Transaction } from '../shared/events.ts'
 import type { Case, CasePage, CaseRow, CaseState, HistoryEntry } from '../shared/tidb/cases.ts'
 import type { Role } from './users.ts'

@@ -1,5 +1,4 @@
 /** The figures of each bank, once a second. */
-
 import { tenantTopic } from '../shared/events.ts'
 import type { Bus } from '../shared/kafka/bus.ts'
 import type { Database } from '../shared/tidb/database.ts'

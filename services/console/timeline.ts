@@ -1,5 +1,4 @@
 /** What one customer did, newest first, with what was decided and what was said about it since. */
-
 import { actions, type Transaction } from '../shared/events.ts'
 import type { Database } from '../shared/tidb/database.ts'
 import { decodeReasons } from '../shared/tidb/row-bytes.ts'

@@ -1,5 +1,4 @@
 /** Fourth step: a score becomes advice by the bank's thresholds, with reasons, and an alert where a person should look. Pure but for the clock. */
-
 import { AssayError } from '../shared/errors.ts'
 import { actions } from '../shared/events.ts'
 import { encodeChallengers } from '../shared/tidb/row-bytes.ts'

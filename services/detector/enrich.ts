@@ -1,5 +1,4 @@
 /** Second step: resends are told from new transactions, and each new one gets its features as of its own time. */
-
 import { cardBit } from '../../models/fold/counters.ts'
 import { entryOf, hashOf } from '../../models/fold/entry.ts'
 import { ownWidth, width } from '../../models/fold/features.ts'

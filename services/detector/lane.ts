@@ -4,7 +4,6 @@
  * would make many small batches. When a batch is not recorded, it and the one after it are thrown away, with the profiles they
  * changed, and prepared anew.
  */
-
 import { messageOf } from '../shared/errors.ts'
 import { untilItWorks } from '../shared/lifecycle.ts'
 import type { Telemetry } from '../shared/telemetry.ts'

@@ -1,5 +1,4 @@
 /** Sixth step: what was recorded goes out, at least once and always the same; nothing goes out before it is recorded. */
-
 import { tenantTopic } from '../shared/events.ts'
 import type { Bus, Outgoing } from '../shared/kafka/bus.ts'
 import { deadLetterMessage } from '../shared/kafka/dead-letters.ts'

@@ -1,5 +1,4 @@
 /** What was recorded for records that Kafka gives again: read from TiDB, so that it can be published again, byte for byte. */
-
 import { topics } from '../shared/events.ts'
 import type { Database } from '../shared/tidb/database.ts'
 import type { Decided, Raw, Verdict } from './batch.ts'

@@ -1,5 +1,4 @@
 /** The banks and their settings as the gateway needs them: read from TiDB, kept a few seconds, and longer while TiDB does not answer. */
-
 import { AssayError } from '../shared/errors.ts'
 import type { Database } from '../shared/tidb/database.ts'
 import { readTenants, type Tenant } from '../shared/tidb/settings.ts'

@@ -1,5 +1,4 @@
 /** Sending with an end to patience: a caller waits for Kafka's acks a bounded time, and while Kafka is away hears so at once. */
-
 import { AssayError, messageOf } from '../shared/errors.ts'
 import type { Bus, Outgoing } from '../shared/kafka/bus.ts'
 import { type Health, untilItWorks } from '../shared/lifecycle.ts'

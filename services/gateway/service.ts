@@ -1,5 +1,4 @@
 /** The gateway: it listens before Kafka and TiDB are there, and answers 503 until they are. */
-
 import { createBacking } from '../shared/backing.ts'
 import type { Config } from '../shared/config.ts'
 import { createApiKeys } from '../shared/http/auth.ts'

@@ -1,5 +1,4 @@
 /** Which trainings nobody has to ask for: so many days, or so many labels, after the last one over the same banks. */
-
 import type { Telemetry } from '../shared/telemetry.ts'
 import type { Database } from '../shared/tidb/database.ts'
 import { readTenants } from '../shared/tidb/settings.ts'

@@ -1,5 +1,4 @@
 /** Valid records with overrides. */
-
 import { type Transaction, tenantTopic, topics } from '../../services/shared/events.ts'
 import type { Outgoing } from '../../services/shared/kafka/bus.ts'
 import { unique } from './servers.ts'

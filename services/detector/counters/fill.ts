@@ -1,5 +1,4 @@
 /** What is recorded in TiDB of a partition, counted in Redis: how a gap is closed, and how a generation is filled. */
-
 import { cardBit } from '../../../models/fold/counters.ts'
 import { hashOf } from '../../../models/fold/entry.ts'
 import type { Transaction } from '../../shared/events.ts'

@@ -3,7 +3,6 @@
  * counts, since its value was first said, and what counted before is taken back. A label that comes again counts nothing, other content under its id is a
  * fault of the sender; one that comes before its transaction waits in `waiting_labels`, and is produced anew when the transaction is there.
  */
-
 import type { Label, Transaction } from '../../shared/events.ts'
 import type { Connection } from '../../shared/tidb/database.ts'
 import { knownSince, type Said, standingAfter } from '../../shared/tidb/labels.ts'

@@ -2,7 +2,6 @@
  * Counting everything anew: a new generation is filled from TiDB while detectors go on with the old one, then takes its place. What is
  * decided meanwhile is found as a gap of the new one, and filled as any gap is.
  */
-
 import { AssayError } from '../../shared/errors.ts'
 import type { Database } from '../../shared/tidb/database.ts'
 import { positionOf } from '../batch.ts'

@@ -1,5 +1,4 @@
 /** Labels that came before their transaction: when it is there, the label is produced anew, and counts then. */
-
 import { messageOf } from '../../shared/errors.ts'
 import { type Label, tenantTopic, topics } from '../../shared/events.ts'
 import type { Bus } from '../../shared/kafka/bus.ts'

@@ -1,5 +1,4 @@
 /** Claiming a partition: its epoch is raised in TiDB, so that nobody else's batches of it are taken, and it is found where to begin. */
-
 import { AssayError, messageOf } from '../../shared/errors.ts'
 import type { Bus } from '../../shared/kafka/bus.ts'
 import { untilItWorks } from '../../shared/lifecycle.ts'

@@ -1,5 +1,4 @@
 /** What is in force: banks with their settings, rates and the model, read at start and every 5 seconds. */
-
 import { messageOf } from '../../shared/errors.ts'
 import type { Telemetry } from '../../shared/telemetry.ts'
 import type { Database } from '../../shared/tidb/database.ts'

@@ -1,5 +1,4 @@
 /** Currency rates by date, in memory: amounts are compared in the tenant's base currency. */
-
 import { exponentOf } from '../../shared/currencies.ts'
 import type { Database } from '../../shared/tidb/database.ts'
 

@@ -1,5 +1,4 @@
 /** Cases in TiDB: how they are listed, read, claimed, released and judged. Every change is a compare and set in one transaction with its history. */
-
 import { AssayError } from '../errors.ts'
 import { type Alert, type Disposition, type Label, tenantTopic, topics } from '../events.ts'
 import type { Connection, Database } from './database.ts'

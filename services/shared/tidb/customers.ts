@@ -1,5 +1,4 @@
 /** What the bank told of a customer, as of any instant: nothing of it is ever changed, a newer version or outcome stands beside the older ones. */
-
 import type { Outcome } from '../events.ts'
 import type { Connection } from './database.ts'
 

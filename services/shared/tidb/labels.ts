@@ -1,5 +1,4 @@
 /** Labels in two times: when something happened, and since when it is known. What was said is never changed, only followed by something newer. */
-
 import { type Label, labelSources } from '../events.ts'
 import type { Connection } from './database.ts'
 
