@@ -1,6 +1,9 @@
 /** Times as files write them, by a pattern and in a zone. */
 import { AssayError } from '../../services/shared/errors.ts'
 
+const day = 86_400_000
+const halfHour = 1_800_000
+
 const tokens = ['yyyy', 'MM', 'dd', 'HH', 'mm', 'ss', 'SSS']
 
 /** Stands for a digit in a pattern. */
@@ -29,18 +32,42 @@ const numbers = {
   hourCycle: 'h23',
 } as const
 
-/**
- * Makes a reader of times: text to milliseconds since 1970, or undefined where it does not fit or does not exist. `format` is rfc3339,
- * epoch-seconds, epoch-milliseconds, or a pattern of yyyy MM dd HH mm ss SSS. An hour that a zone has twice is the first of the two.
- */
-export function timeReader(format: string, zone = 'UTC'): (text: string) => number | undefined {
-  const finite = (n: number) => (Number.isFinite(n) && Math.abs(n) < 8.64e15 ? n : undefined)
-  if (format === 'rfc3339') return (text) => (/T.*(Z|[+-]\d\d:\d\d)$/.test(text) ? finite(Date.parse(text)) : undefined)
-  if (format.startsWith('epoch-')) {
-    const factor = { 'epoch-seconds': 1000, 'epoch-milliseconds': 1 }[format]
-    if (factor === undefined) throw new AssayError('map_invalid', `'${format}' is not a format of time`)
-    return (text) => (/^\d{1,16}(\.\d+)?$/.test(text) ? finite(Math.round(Number(text) * factor)) : undefined)
+type OfText = (text: string) => number | undefined
+/** Of the bytes from `start` up to `end`. */
+type OfBytes = (bytes: Uint8Array, start: number, end: number) => number | undefined
+
+const finite = (n: number) => (Number.isFinite(n) && Math.abs(n) < 8.64e15 ? n : undefined)
+const epoch =
+  (factor: number): OfText =>
+  (text) =>
+    /^\d{1,16}(\.\d+)?$/.test(text) ? finite(Math.round(Number(text) * factor)) : undefined
+
+const named: Record<string, OfText> = {
+  rfc3339: (text) => (/T.*(Z|[+-]\d\d:\d\d)$/.test(text) ? finite(Date.parse(text)) : undefined),
+  'epoch-seconds': epoch(1000),
+  'epoch-milliseconds': epoch(1),
+}
+
+/** Local time, as if it were UTC, to the instant; the earlier of two, undefined for an hour that the zone leaves out. */
+function instantIn(zone: string): (local: number) => number | undefined {
+  if (zone === 'UTC') return (local) => local
+  const format = new Intl.DateTimeFormat('en', { timeZone: zone, ...numbers })
+  // Offsets change on half hours only, and rows come in order of time: asking the zone costs a hundred times what reading the row does.
+  let lastSlot = Number.NaN
+  let offset: number | undefined
+  return (local) => {
+    const slot = Math.floor(local / halfHour)
+    if (slot !== lastSlot) {
+      lastSlot = slot
+      const fitting = [offsetIn(format, local - day), offsetIn(format, local + day)].filter((o) => offsetIn(format, local - o) === o)
+      offset = fitting.length > 0 ? Math.max(...fitting) : undefined
+    }
+    return offset === undefined ? undefined : local - offset
   }
+}
+
+function patternReader(format: string, zone: string): OfBytes {
+  if (format.startsWith('epoch-')) throw new AssayError('map_invalid', `'${format}' is not a format of time`)
   const fields: { part: number; at: number; end: number }[] = []
   // What is not a number is there as it is.
   const pattern = format.replace(/yyyy|MM|dd|HH|mm|ss|SSS/g, (token, at: number) => {
@@ -49,21 +76,21 @@ export function timeReader(format: string, zone = 'UTC'): (text: string) => numb
   })
   for (const [part, name] of ['year', 'month', 'day'].entries())
     if (!fields.some((f) => f.part === part)) throw new AssayError('map_invalid', `the format '${format}' has no ${name}`)
-  const inZone = zone === 'UTC' ? undefined : new Intl.DateTimeFormat('en', { timeZone: zone, ...numbers })
-  const literals = Uint16Array.from(pattern, (character) => character.charCodeAt(0))
+  const instantOf = instantIn(zone)
+  const literals = Buffer.from(pattern)
   const parts = new Int32Array(tokens.length)
   let lastDate = -1
   let midnight: number | undefined
-  return (text) => {
-    if (text.length !== literals.length) return undefined
-    for (let i = 0; i < text.length; i++) {
-      const c = text.charCodeAt(i)
+  return (bytes, start, end) => {
+    if (end - start !== literals.length) return undefined
+    for (let i = 0; i < literals.length; i++) {
+      const c = bytes[start + i]
       if (literals[i] === 0 ? c < 48 || c > 57 : c !== literals[i]) return undefined
     }
     for (let f = 0; f < fields.length; f++) {
-      const { part, at, end } = fields[f]
+      const { part, at, end: last } = fields[f]
       let value = 0
-      for (let i = at; i < end; i++) value = value * 10 + text.charCodeAt(i) - 48
+      for (let i = at; i < last; i++) value = value * 10 + bytes[start + i] - 48
       parts[part] = value
     }
     if (parts[3] > 23 || parts[4] > 59 || parts[5] > 59) return undefined
@@ -73,10 +100,26 @@ export function timeReader(format: string, zone = 'UTC'): (text: string) => numb
       midnight = midnightOf(parts[0], parts[1], parts[2])
     }
     if (midnight === undefined) return undefined
-    const local = midnight + ((parts[3] * 60 + parts[4]) * 60 + parts[5]) * 1000 + parts[6]
-    if (!inZone) return local
-    const candidates = [offsetIn(inZone, local - 86_400_000), offsetIn(inZone, local + 86_400_000)].map((offset) => local - offset)
-    const fitting = candidates.filter((instant) => instant + offsetIn(inZone, instant) === local)
-    return fitting.length > 0 ? Math.min(...fitting) : undefined
+    return instantOf(midnight + ((parts[3] * 60 + parts[4]) * 60 + parts[5]) * 1000 + parts[6])
   }
+}
+
+/**
+ * Makes a reader of times: text to milliseconds since 1970, or undefined where it does not fit or does not exist. `format` is rfc3339,
+ * epoch-seconds, epoch-milliseconds, or a pattern of yyyy MM dd HH mm ss SSS. An hour that a zone has twice is the first of the two.
+ */
+export function timeReader(format: string, zone = 'UTC'): OfText {
+  if (Object.hasOwn(named, format)) return named[format]
+  const read = patternReader(format, zone)
+  return (text) => {
+    const bytes = Buffer.from(text)
+    return read(bytes, 0, bytes.length)
+  }
+}
+
+/** The same for bytes of which no text need be made. */
+export function timeReaderOfBytes(format: string, zone = 'UTC'): OfBytes {
+  if (!Object.hasOwn(named, format)) return patternReader(format, zone)
+  const read = named[format]
+  return (bytes, start, end) => read(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString())
 }

@@ -1,6 +1,7 @@
 /** CSV that comes in pieces, cut into cells without making a string of each: many times as fast as a parser that knows more dialects. */
 import { AssayError } from '../../services/shared/errors.ts'
 
+const blank = 32
 const quote = 34
 const newline = 10
 const carriageReturn = 13
@@ -30,6 +31,17 @@ export class Cells {
     }
     this.starts[this.count] = start
     this.ends[this.count++] = end
+  }
+
+  /** Leaves out the blanks around a cell. */
+  trim(place: number): void {
+    const { bytes } = this
+    let start = this.starts[place]
+    let end = this.ends[place]
+    while (start < end && bytes[start] === blank) start++
+    while (start < end && bytes[end - 1] === blank) end--
+    this.starts[place] = start
+    this.ends[place] = end
   }
 
   /** A cell as text. */

@@ -70,7 +70,7 @@ export function createServingFold(columns: Columns): (row: number, out: Float32A
     for (let type = 0; type < shared.length; type++) {
       const at = start + ownWidth + type * counterFeatures.length
       const state = shared[type]?.state(row)
-      if (!state) out.fill(0, at, at + counterFeatures.length)
+      if (!state) for (let i = 0; i < counterFeatures.length; i++) out[at + i] = 0
       else {
         readCounters(state, time, out, at)
         shared[type]?.add(row)

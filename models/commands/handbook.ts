@@ -5,7 +5,7 @@ import type { Command } from 'commander'
 import { readMap } from '../../infra/replay.ts'
 import { AssayError } from '../../services/shared/errors.ts'
 import { datasetOfFile } from '../data/from-columns.ts'
-import { type Figures, runSetting } from '../handbook/run.ts'
+import { type Figures, figuresOf, runFolds } from '../handbook/run.ts'
 import { search } from '../handbook/search.ts'
 import { profileOf, readSettings, type Settings, settingsBytes, writeSettings } from '../handbook/settings.ts'
 import { trainingBackend } from './train.ts'
@@ -32,7 +32,7 @@ async function handbook(options: Options): Promise<void> {
       settings[name].training = found.config
       figures[name] = found.figures
       writeSettings(settings)
-    } else figures[name] = await runSetting(data, trainDays, training, 0, say)
+    } else figures[name] = figuresOf(await runFolds(data, trainDays, training, 0, say))
     data.matrix.close()
   }
   for (const [name, f] of Object.entries(figures))

@@ -189,34 +189,48 @@ function cards(state: Uint32Array, ring: Ring, number: number): number {
   return cardsOf[128 - ones(a) - ones(b) - ones(c) - ones(d)]
 }
 
-/** What a record counts of an hour or a day at `place` (1 or, for genuine labels, behind the frauds); 0 where there is no such record. */
-function countOf(state: Uint32Array, ring: Ring, unit: number, place: number): number {
-  if (unit < 0) return 0
-  const number = Math.floor(unit / span)
-  const at = ring.at + (number % ring.records) * ring.words
-  return state[at] === number ? state[at + place + (unit % span)] | 0 : 0
-}
-
 /** The sum over `units` hours or days that end with `unit`, and the one before them in the proportion `rest`. */
 function windowOf(state: Uint32Array, ring: Ring, unit: number, units: number, rest: number): number {
   let sum = 0
-  let oldest = 0
   for (let r = 0, at = ring.at; r < ring.records; r++, at += ring.words) {
-    const first = unit - state[at] * span
-    if (first < 0 || first > units + span) continue
-    for (let i = 0; i < span; i++) {
-      const age = first - i
-      if (age === units) oldest = state[at + 1 + i]
-      else if (age >= 0 && age < units) sum += state[at + 1 + i]
-    }
+    // How old the record's first hour or day is; the next ones are younger.
+    const oldest = unit - state[at] * span
+    if (oldest < 0 || oldest >= units + span) continue
+    const end = Math.min(span - 1, oldest)
+    for (let i = Math.max(0, oldest - units + 1); i <= end; i++) sum += state[at + 1 + i]
+    if (oldest >= units) sum += state[at + 1 + oldest - units] * rest
   }
-  return sum + oldest * rest
+  return sum
 }
 
-function hasLabels(state: Uint32Array): boolean {
-  const { at, records, words } = rings.labels
-  for (let r = 0; r < records; r++) if (state[at + r * words] !== 0) return true
-  return false
+const labels = { frauds: 0, first: mostDays, last: mostDays, genuine: 0 }
+
+/** What became known in the 30 days that end with `day`: frauds, the days since the first and the last of them, and what is genuine since the first. */
+function readLabels(state: Uint32Array, day: number): void {
+  const { at: begin, records, words } = rings.labels
+  const end = begin + records * words
+  labels.frauds = 0
+  labels.first = -1
+  labels.last = mostDays
+  labels.genuine = 0
+  for (let at = begin; at < end; at += words) {
+    const oldest = day - state[at] * span
+    if (oldest >= 30 + span) continue
+    for (let i = 0, age = oldest; i < span; i++, age--) {
+      const n = state[at + kindWord.fraud + i] | 0
+      if (n === 0 || age < 0 || age >= 30) continue
+      labels.frauds += n
+      if (n < 0) continue
+      if (age > labels.first) labels.first = age
+      if (age < labels.last) labels.last = age
+    }
+  }
+  for (let at = begin; at < end && labels.first >= 0; at += words) {
+    const oldest = day - state[at] * span
+    for (let i = 0, age = oldest; i < span; i++, age--)
+      if (age >= 0 && age <= labels.first) labels.genuine += state[at + kindWord.genuine + i] | 0
+  }
+  if (labels.first < 0) labels.first = mostDays
 }
 
 /** Writes the features of `counterFeatures` into `out` from `at` on, as of `time` (milliseconds since 1970). */
@@ -226,20 +240,8 @@ export function readCounters(state: Uint32Array, time: number, out: Float32Array
   const restOfHour = 1 - (time - hour * hourMs) / hourMs
   const restOfDay = 1 - (time - day * dayMs) / dayMs
   const count30 = windowOf(state, rings.days, day, 30, restOfDay)
-  let frauds = 0
-  let first = mostDays
-  let last = mostDays
-  const labelled = hasLabels(state)
-  for (let age = 0; age < 30 && labelled; age++) {
-    const n = countOf(state, rings.labels, day - age, kindWord.fraud)
-    frauds += n
-    if (n <= 0) continue
-    first = age
-    if (last === mostDays) last = age
-  }
-  let genuine = 0
-  if (first < mostDays) for (let age = 0; age <= first; age++) genuine += countOf(state, rings.labels, day - age, kindWord.genuine)
-  frauds = Math.max(0, frauds)
+  readLabels(state, day)
+  const frauds = Math.max(0, labels.frauds)
   out[at] = windowOf(state, rings.hours, hour, 1, restOfHour)
   out[at + 1] = windowOf(state, rings.hours, hour, 24, restOfHour)
   out[at + 2] = count30
@@ -248,7 +250,7 @@ export function readCounters(state: Uint32Array, time: number, out: Float32Array
   out[at + 5] = state[0] === 0 ? 0 : Math.min(mostDays, Math.max(0, (time / 1000 - state[0]) / 86_400))
   out[at + 6] = Math.min(1, (frauds + priorWeight * baseRate) / (count30 + priorWeight))
   out[at + 7] = frauds
-  out[at + 8] = first
-  out[at + 9] = last
-  out[at + 10] = Math.max(0, genuine)
+  out[at + 8] = labels.first
+  out[at + 9] = labels.last
+  out[at + 10] = Math.max(0, labels.genuine)
 }

@@ -11,7 +11,8 @@ export type Figures = Record<'auc' | 'ap' | 'cp100' | 'ece' | 'ratio', Mean>
 const names = ['auc', 'ap', 'cp100', 'ece', 'ratio'] as const
 const rounded = (x: number) => Math.round(x * 1e5) / 1e5
 
-function figuresOf(folds: readonly Judgement[]): Figures {
+/** The mean and the spread over the four folds. */
+export function figuresOf(folds: readonly Judgement[]): Figures {
   const entries = names.map((name): [string, Mean] => {
     const values = folds.map((fold) => fold[name])
     const mean = values.reduce((a, b) => a + b, 0) / values.length
@@ -21,14 +22,14 @@ function figuresOf(folds: readonly Judgement[]): Figures {
   return Object.fromEntries(entries) as Figures
 }
 
-/** The mean and the spread over the four folds; `shift` days earlier, to choose by. */
-export async function runSetting(
+/** What each of the four folds came to; `shift` days earlier, to choose by. */
+export async function runFolds(
   data: Dataset,
   trainDays: number,
   config: TrainConfig,
   shift: number,
   report: (line: string) => void,
-): Promise<Figures> {
+): Promise<Judgement[]> {
   const folds: Judgement[] = []
   for (const [i, fold] of handbookFolds(data, trainDays, shift).entries()) {
     const train = { matrix: data.matrix, rows: fold.train, labels: fold.labels, weights: data.weights }
@@ -39,5 +40,5 @@ export async function runSetting(
     )
     folds.push(found)
   }
-  return figuresOf(folds)
+  return folds
 }

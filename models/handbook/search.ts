@@ -1,10 +1,11 @@
 /**
  * Chooses how to train, on folds that end 14 days before the judged ones: from the choices there are, one after the other is changed, and
- * kept where it ranks better. The number of members is not searched: more are better, and dearer.
+ * kept where it ranks better by more than the folds differ in that. The number of members is not searched: more are better, and dearer.
  */
 import type { Dataset } from '../data/dataset.ts'
 import { configOf, type TrainConfig } from '../training/config.ts'
-import { type Figures, runSetting } from './run.ts'
+import type { Judgement } from './judge.ts'
+import { type Figures, figuresOf, runFolds } from './run.ts'
 
 const earlier = 14
 
@@ -23,7 +24,15 @@ const choices: readonly (readonly Change[])[] = [
 ]
 
 /** What is made as great as can be: how well frauds rank, among all transactions and among those of the top. */
-const worth = ({ auc, ap }: Figures): number => auc.mean + ap.mean
+const worth = ({ auc, ap }: Judgement): number => auc + ap
+
+/** The mean over the folds of what `now` is better by, and its standard error. */
+function gainOf(now: readonly Judgement[], before: readonly Judgement[]): { mean: number; error: number } {
+  const gains = now.map((fold, i) => worth(fold) - worth(before[i]))
+  const mean = gains.reduce((a, b) => a + b, 0) / gains.length
+  const variance = gains.reduce((sum, gain) => sum + (gain - mean) ** 2, 0) / (gains.length - 1)
+  return { mean, error: Math.sqrt(variance / gains.length) }
+}
 
 const differs = (a: TrainConfig, b: TrainConfig): boolean => JSON.stringify(a) !== JSON.stringify(b)
 
@@ -35,20 +44,27 @@ export async function search(
   report: (line: string) => void,
 ): Promise<{ config: TrainConfig; figures: Figures }> {
   const quiet = () => undefined
-  const tried = (config: TrainConfig) => runSetting(data, trainDays, { ...config, members: 1 }, earlier, quiet)
-  let best = { config: from, figures: await tried(from) }
-  const say = (what: string, { auc, ap, cp100 }: Figures) => report(`${what}: AUC ${auc.mean}, AP ${ap.mean}, CP@100 ${cp100.mean}`)
-  say('as it is', best.figures)
+  const tried = (config: TrainConfig) => runFolds(data, trainDays, { ...config, members: 1 }, earlier, quiet)
+  let best = { config: from, folds: await tried(from) }
+  const say = (what: string, folds: readonly Judgement[]) => {
+    const { auc, ap, cp100 } = figuresOf(folds)
+    report(`${what}: AUC ${auc.mean}, AP ${ap.mean}, CP@100 ${cp100.mean}`)
+  }
+  say('as it is', best.folds)
   for (const alternatives of choices) {
-    const base = best.config
+    const base = best
+    let gained = 0
     for (const change of alternatives) {
-      const config = configOf({ ...base, ...change, knots: { ...base.knots, ...change.knots } })
-      if (!differs(config, base)) continue
-      const figures = await tried(config)
-      const better = worth(figures) > worth(best.figures)
-      say(`${JSON.stringify(change)}${better ? ' (better)' : ''}`, figures)
-      if (better) best = { config, figures }
+      const config = configOf({ ...base.config, ...change, knots: { ...base.config.knots, ...change.knots } })
+      if (!differs(config, base.config)) continue
+      const folds = await tried(config)
+      const { mean, error } = gainOf(folds, base.folds)
+      const better = mean > error && mean > gained
+      say(`${JSON.stringify(change)}, ${mean.toFixed(5)} more, give or take ${error.toFixed(5)}${better ? ' (kept)' : ''}`, folds)
+      if (!better) continue
+      best = { config, folds }
+      gained = mean
     }
   }
-  return best
+  return { config: best.config, figures: figuresOf(best.folds) }
 }

@@ -86,7 +86,7 @@ export function slowFeatures(
   const home = place !== undefined && facts !== undefined && facts.lat !== null && facts.lon !== null
   const hours = last ? Math.max((time - last.time) / hour, 1 / 12) : 1
   const local = (at: number) => localOf(at, factsAt(parties, at)?.zone ?? null)
-  const gaps = earlier.slice(1).map((e, i) => (earlier[i].time - e.time) / 1000)
+  const gaps = earlier.slice(1).map((e, i) => earlier[i].time - e.time)
   const gapMean = gaps.length === 0 ? (30 * day) / 1000 : (earlier[0].time - (earlier.at(-1) as Item).time) / 1000 / gaps.length
   const sameCounterparty = payments.filter((e) => t.counterparty !== undefined && e.transaction.counterparty === t.counterparty)
   const ofInstrument = earlier.filter((e) => e.transaction.instrument === t.instrument)
@@ -123,7 +123,7 @@ export function slowFeatures(
     gap_variation:
       gaps.length < 2
         ? 0
-        : Math.sqrt(Math.max(0, sum(gaps.map((g) => g * g)) / gaps.length - gapMean * gapMean)) / Math.max(gapMean, 0.001),
+        : Math.sqrt(Math.max(0, sum(gaps.map((g) => g * g)) / 1e6 / gaps.length - gapMean * gapMean)) / Math.max(gapMean, 0.001),
     history: earlier.length,
     history_bounded: flag(kept.length === mostKept && earlier.length === before.length),
     new_counterparty: isNew('counterparty'),
