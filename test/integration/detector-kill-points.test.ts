@@ -19,6 +19,7 @@ import { readToTheEnd } from '../helpers/topics.ts'
 import { record, transaction } from '../helpers/transactions.ts'
 
 const lane = 'services/detector/lane.ts'
+const publishing = 'services/detector/lane/publishing.ts'
 const recordStep = 'services/detector/record.ts'
 const publishStep = 'services/detector/publish.ts'
 
@@ -69,13 +70,13 @@ const killed: readonly Case[] = [
   { between: 'two requests of one publication', points: [betweenRequests], also: [smallRequests], recorded: true },
   {
     between: 'published and Kafka’s offset committed',
-    points: [before(lane, 'intake.commit(partitions)', inVerdicts)],
+    points: [before(publishing, 'd.intake.commit(partitions)', inVerdicts)],
     recorded: true,
   },
   // What the first one left is made good by a second and a third one, which are killed over it.
   {
     between: 'COMMIT answered and counters moved, claimed and read, read back and published again',
-    points: [answered, claimed, before(lane, 'publishInOrder(wanted, partitions)', holdsFatal('wanted'))],
+    points: [answered, claimed, before(lane, 'publishing.add(wanted, partitions)', holdsFatal('wanted'))],
     recorded: true,
   },
 ]
