@@ -56,7 +56,7 @@ export const breaks = {
   /** What Redis has not counted is not filled from TiDB. */
   'counters-gap': {
     caughtBy: 'countersWrong',
-    edits: [{ file: 'services/detector/counters/counters.ts', from: 'if (behind.has(name)) return false', to: 'return false' }],
+    edits: [{ file: 'services/detector/counters/gaps.ts', from: 'if (behind.has(name)) return false', to: 'return false' }],
     steps: [[{ kind: 'wipe', actor: 'redis', seconds: 1 }]],
   },
   /** Dead letters are recorded and not published. */

@@ -4,7 +4,7 @@ import { actions } from '../shared/events.ts'
 import { encodeChallengers } from '../shared/tidb/row-bytes.ts'
 import { actionOf } from '../shared/tidb/settings.ts'
 import type { Decided, Verdict } from './batch.ts'
-import type { Counted } from './counters/counters.ts'
+import type { Counted } from './counters/counted.ts'
 import type { Move } from './intake/progress.ts'
 import { backends, kept, type Scored } from './score.ts'
 

@@ -12,6 +12,9 @@ import type { Store } from './store.ts'
 /** A partition whose records move counters. */
 export type Chain = { tenant: string; topic: Extract<Input, 'transactions' | 'labels'>; partition: number }
 
+/** A partition's step in a batch, with the positions it lies between. */
+export type CountedStep = Chain & { from: number; to: number }
+
 /** Rows of one query, and of one call of the script. */
 const chunk = 4000
 

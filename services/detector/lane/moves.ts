@@ -1,6 +1,6 @@
 /** What a batch means for its partitions: how far each moves, where it stood before, and whether records are missing in between. */
 import { type Applied, positionOf, type Raw } from '../batch.ts'
-import type { CountedStep } from '../counters/counters.ts'
+import type { CountedStep } from '../counters/fill.ts'
 import type { Intake } from '../intake/intake.ts'
 import type { Partition } from '../intake/partition.ts'
 import { type Move, recordHash } from '../intake/progress.ts'
