@@ -1,6 +1,7 @@
 /** `npm run bench -- backlog`: one long backlog of many customers, and how much memory the detector takes over it. */
 import { createBank, loadStream } from './bank.ts'
-import { type Drained, drain, type Watched } from './drain.ts'
+import { type Drained, drain } from './drain.ts'
+import type { Watched } from './servers.ts'
 
 export type BacklogReport = {
   bench: 'backlog'

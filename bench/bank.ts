@@ -51,7 +51,8 @@ export async function createBank(env: Record<string, string | undefined>): Promi
 
 export type Stream = { transactions: Outgoing[]; parties: Outgoing[]; distinct: number }
 
-const recordOf = (tenant: string, e: SimulatedEvent): Outgoing => ({
+/** A simulated event as the record of its topic. */
+export const recordOf = (tenant: string, e: SimulatedEvent): Outgoing => ({
   topic: tenantTopic(tenant, e.topic),
   key: (topics[e.topic].key as (x: unknown) => string)(e.event),
   value: JSON.stringify(e.event),

@@ -1,15 +1,11 @@
 /** The detector over a backlog, as a process of its own: how fast, by how much work of which process, in how much memory. */
+import type { ChildProcess } from 'node:child_process'
 import { tenantTopic } from '../services/shared/events.ts'
 import { type Bank, spanOf, waitForSize } from './bank.ts'
 import { endDetector, mustRun, spawnDetector } from './detector.ts'
-import { cpuSeconds, memoryOf, peakMemory } from './process.ts'
+import { memoryOf, meterCpu, peakMemory } from './process.ts'
+import { processesOf, type Watched } from './servers.ts'
 
-export type Watched = {
-  env: Record<string, string | undefined>
-  servers: { name: string; product: string; version: string; pid?: number }[]
-  /** For Node, when it runs the detector of the backlog. */
-  flags?: readonly string[]
-}
 export type Drained = {
   /** Decided a second. */
   assay: number
@@ -31,26 +27,34 @@ export async function drain(
   options: Watched,
   seconds = deadline,
 ): Promise<Drained> {
-  const decisions = tenantTopic(bank.tenant, 'decisions')
-  // A server that somebody else runs has no process that we know, and is left out.
-  const watched = options.servers.flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name: name === 'sql' ? 'tidb' : name, pid }]))
   const child = spawnDetector(bank.config, options.flags)
-  const pid = child.pid as number
-  const check = () => mustRun(child)
   try {
-    const all = () => [{ name: 'assay', pid }, ...watched].map(({ name, pid: of }) => ({ name, cpu: cpuSeconds(of) }))
-    await waitForSize(bank.bus, decisions, 1, seconds, check)
-    const before = all()
-    const rssMb: number[] = []
-    for (let tenth = 1; tenth <= 10; tenth++) {
-      await waitForSize(bank.bus, decisions, Math.floor((stream.records * tenth) / 10), seconds, check)
-      rssMb.push(memoryOf(pid))
-    }
-    const cpuUs = Object.fromEntries(all().map(({ name, cpu }, i) => [name, Math.round(((cpu - before[i].cpu) * 1e6) / stream.records)]))
-    const rssPeakMb = peakMemory(pid)
-    const { first, last, ids } = await spanOf(bank.bus, decisions, `${bank.config.group}-reader`)
-    return { assay: (stream.records * 1000) / (last - first), cpuUs, rssPeakMb, rssMb, sent: stream.distinct, decided: ids }
+    return await drainBy(child, bank, stream, options, seconds)
   } finally {
     await endDetector(child)
   }
+}
+
+/** The same by a detector that has just been started, and goes on. */
+export async function drainBy(
+  child: ChildProcess,
+  bank: Bank,
+  stream: { records: number; distinct: number },
+  options: Watched,
+  seconds = deadline,
+): Promise<Drained> {
+  const decisions = tenantTopic(bank.tenant, 'decisions')
+  const pid = child.pid as number
+  const check = () => mustRun(child)
+  await waitForSize(bank.bus, decisions, 1, seconds, check)
+  const used = meterCpu([{ name: 'assay', pid }, ...processesOf(options)])
+  const rssMb: number[] = []
+  for (let tenth = 1; tenth <= 10; tenth++) {
+    await waitForSize(bank.bus, decisions, Math.floor((stream.records * tenth) / 10), seconds, check)
+    rssMb.push(memoryOf(pid))
+  }
+  const cpuUs = used(stream.records)
+  const rssPeakMb = peakMemory(pid)
+  const { first, last, ids } = await spanOf(bank.bus, decisions, `${bank.config.group}-reader`)
+  return { assay: (stream.records * 1000) / (last - first), cpuUs, rssPeakMb, rssMb, sent: stream.distinct, decided: ids }
 }

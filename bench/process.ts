@@ -36,25 +36,40 @@ export function peakMemory(pid: number): number {
   }
 }
 
+/** Begins to count the CPU time of processes; what it returns gives the microseconds that each has used since then, by so many transactions. */
+export function meterCpu(processes: readonly { name: string; pid: number }[]): (transactions: number) => Record<string, number> {
+  const before = processes.map(({ pid }) => cpuSeconds(pid))
+  return (transactions) =>
+    Object.fromEntries(processes.map(({ name, pid }, i) => [name, Math.round(((cpuSeconds(pid) - before[i]) * 1e6) / transactions)]))
+}
+
+/** CPU by process as a line. */
+export const cpuLine = (cpuUs: Record<string, number>): string =>
+  Object.entries(cpuUs)
+    .map(([name, us]) => `${name} ${us}`)
+    .join(', ')
+
 export type Spread = { min: number; median: number; max: number }
 
-/** Minimum, median and maximum, rounded. */
-export function spreadOf(values: readonly number[]): Spread {
+const rounded = (x: number, digits: number) => Math.round(x * 10 ** digits) / 10 ** digits
+
+/** Minimum, median and maximum, rounded to so many digits after the point. */
+export function spreadOf(values: readonly number[], digits = 0): Spread {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = (sorted.length - 1) / 2
   return {
-    min: Math.round(sorted[0]),
-    median: Math.round((sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2),
-    max: Math.round(sorted[sorted.length - 1]),
+    min: rounded(sorted[0], digits),
+    median: rounded((sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2, digits),
+    max: rounded(sorted[sorted.length - 1], digits),
   }
 }
 
 export type Percentiles = { p50: number; p95: number; p99: number; p999: number; max: number }
 
-/** The least value that the given part of all values does not exceed (nearest rank), rounded. Throws when there is none. */
+/** The least value that the given part of all values does not exceed (nearest rank), rounded to tenths. Throws when there is none. */
 export function percentilesOf(values: readonly number[]): Percentiles {
   if (values.length === 0) throw new Error('nothing was measured')
   const sorted = values.toSorted((a, b) => a - b)
-  const at = (perMille: number) => Math.round(sorted[Math.ceil((perMille * sorted.length) / 1000) - 1])
+  const at = (perMille: number) => rounded(sorted[Math.ceil((perMille * sorted.length) / 1000) - 1], 1)
   return { p50: at(500), p95: at(950), p99: at(990), p999: at(999), max: at(1000) }
 }

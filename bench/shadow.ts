@@ -3,7 +3,8 @@ import { modelFolder } from '../models/artefact.ts'
 import type { ModelSource } from '../models/parts.ts'
 import { register, shadow } from '../services/shared/tidb/models.ts'
 import { type Bank, createBank, load, streamOf } from './bank.ts'
-import { type Drained, drain, type Watched } from './drain.ts'
+import { type Drained, drain } from './drain.ts'
+import type { Watched } from './servers.ts'
 
 export type ShadowReport = {
   bench: 'shadow'
