@@ -35,14 +35,30 @@ const three = (from: number, partition = 0): Verdict[] =>
     return { kind: 'decided', raw, row: { ...row, raw } }
   })
 
+/** A statement as mysql2 has it in hand; others than statements have no text. */
+type Command = { sql?: string; onResult: (error: unknown, ...results: unknown[]) => void }
 /** What happens to a statement on its way: nothing unless `fault` does something, once or at each. */
 type Fault = (sql: string, run: () => Promise<unknown>, connection: PoolConnection) => Promise<unknown>
 function recorderWith(fault: Fault = (_, run) => run()): Recorder {
   const connect = async () => {
     const connection = await database.connect()
-    for (const way of ['query', 'execute'] as const) {
-      const through = connection[way].bind(connection) as (sql: string, values?: unknown) => Promise<unknown>
-      Object.assign(connection, { [way]: (sql: string, values?: unknown) => fault(sql, () => through(sql, values), connection) })
+    const core = connection.connection as unknown as { addCommand(command: Command): Command }
+    const through = core.addCommand.bind(core)
+    core.addCommand = (command) => {
+      const { sql, onResult } = command
+      if (sql === undefined) return through(command)
+      let answer: unknown[] = []
+      const run = () =>
+        new Promise((resolve, reject) => {
+          command.onResult = (error, ...results) => {
+            answer = results
+            if (error) reject(error)
+            else resolve(undefined)
+          }
+          through(command)
+        })
+      fault(sql, run, connection).then(() => onResult(null, ...answer), onResult)
+      return command
     }
     // The pool gives it to others afterwards.
     Object.assign(connection, { release: () => connection.destroy() })

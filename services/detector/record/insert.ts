@@ -1,71 +1,72 @@
-/** Decided transactions as rows: the statements that insert them, and the connection that they want. */
+/** Decided transactions as rows: the insert of them, and the connection that they want. */
 import type { PoolConnection } from 'mysql2/promise'
-import type { Value } from '../../shared/tidb/database.ts'
+import { bulkInsert } from '../../shared/tidb/bulk-insert.ts'
 import { encodeReasons } from '../../shared/tidb/row-bytes.ts'
 import type { Decided } from '../batch.ts'
 
-const columns =
-  'tenant, customer, time, id, event, content_hash, part, log, log_offset, outcomes_to, parties_to, base_amount, rate_date, features, feature_set, score, action, ' +
-  'alert, sampled, sample_probability, reasons, challengers, model, policy, backend, received, decided'
-const width = columns.split(',').length
-const places = `(${'?,'.repeat(width).slice(0, -1)})`
-const head = `INSERT INTO transactions (${columns}) VALUES `
-/** Rows of one statement: few sizes, so that few are prepared, and near enough to each other that three statements hold most batches. */
-const sizes = [512, 448, 384, 320, 256, 224, 192, 160, 128, 96, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1]
-const statements = new Map<number, string>()
-const insertOf = (rows: number): string => {
-  let statement = statements.get(rows)
-  if (!statement) {
-    statement = head + `${places},`.repeat(rows).slice(0, -1)
-    statements.set(rows, statement)
-  }
-  return statement
-}
+const columns = {
+  tenant: 'text',
+  customer: 'text',
+  time: 'integer',
+  id: 'text',
+  event: 'bytes',
+  content_hash: 'bytes',
+  part: 'integer',
+  log: 'integer',
+  log_offset: 'integer',
+  outcomes_to: 'integer',
+  parties_to: 'integer',
+  base_amount: 'integer',
+  rate_date: 'integer',
+  features: 'bytes',
+  feature_set: 'bytes',
+  score: 'double',
+  action: 'integer',
+  alert: 'integer',
+  sampled: 'integer',
+  sample_probability: 'double',
+  reasons: 'bytes',
+  challengers: 'bytes',
+  model: 'integer',
+  policy: 'integer',
+  backend: 'integer',
+  received: 'integer',
+  decided: 'integer',
+} as const
 
 /**
- * Inserts decided transactions by prepared statements of few sizes. Numbers go as text, since mysql2 sends a number as DOUBLE, and what is
- * not there goes as nothing instead of NULL: TiDB plans anew where the types of values are others than before.
+ * Inserts decided transactions. What is not there goes as nothing instead of NULL: TiDB plans anew where the types of values are others than
+ * before. The last argument is the hash of the feature definitions, 8 bytes.
  */
-export async function insertDecided(connection: PoolConnection, rows: readonly Decided[], featureSet: Buffer): Promise<void> {
-  for (let from = 0; from < rows.length; ) {
-    const left = rows.length - from
-    const n = sizes.find((size) => size <= left) as number
-    const values = new Array<Value>(n * width)
-    let v = 0
-    for (let i = from; i < from + n; i++) {
-      const r = rows[i]
-      values[v++] = r.raw.tenant
-      values[v++] = r.customer
-      values[v++] = String(r.time)
-      values[v++] = r.id
-      values[v++] = r.event
-      values[v++] = r.contentHash
-      values[v++] = String(r.raw.partition)
-      values[v++] = String(r.raw.log)
-      values[v++] = String(r.raw.offset)
-      values[v++] = String(r.applied.outcomes)
-      values[v++] = String(r.applied.parties)
-      values[v++] = String(r.baseAmount)
-      values[v++] = String(r.rateDate ?? 0)
-      values[v++] = r.features
-      values[v++] = featureSet
-      values[v++] = String(r.score)
-      values[v++] = String(r.action)
-      values[v++] = r.alert ? '1' : '0'
-      values[v++] = r.sampled ? '1' : '0'
-      values[v++] = String(r.sampleProbability)
-      values[v++] = encodeReasons(r.reasons)
-      values[v++] = r.challengers
-      values[v++] = String(r.model)
-      values[v++] = String(r.policy)
-      values[v++] = String(r.backend)
-      values[v++] = String(r.raw.received)
-      values[v++] = String(r.decided)
-    }
-    await connection.execute(insertOf(n), values as never)
-    from += n
-  }
-}
+export const insertDecided = bulkInsert<Decided, Buffer>('transactions', columns, (to, r, featureSet) => {
+  to.text(r.raw.tenant)
+  to.text(r.customer)
+  to.integer(r.time)
+  to.text(r.id)
+  to.bytes(r.event)
+  to.bytes(r.contentHash)
+  to.integer(r.raw.partition)
+  to.integer(r.raw.log)
+  to.integer(r.raw.offset)
+  to.integer(r.applied.outcomes)
+  to.integer(r.applied.parties)
+  to.integer(r.baseAmount)
+  to.integer(r.rateDate ?? 0)
+  to.bytes(r.features)
+  to.bytes(featureSet)
+  to.double(r.score)
+  to.integer(r.action)
+  to.integer(r.alert ? 1 : 0)
+  to.integer(r.sampled ? 1 : 0)
+  to.double(r.sampleProbability)
+  to.bytes(encodeReasons(r.reasons))
+  to.bytes(r.challengers)
+  to.integer(r.model)
+  to.integer(r.policy)
+  to.integer(r.backend)
+  to.integer(r.raw.received)
+  to.integer(r.decided)
+})
 
 /**
  * Settings of a connection that writes batches; other servers than TiDB skip those of TiDB. Conflicts and taken ids show at COMMIT, which
