@@ -1,7 +1,7 @@
 /** `npm run bench -- throughput --shadow`: what a model in shadow costs, by pairs of runs with and without one, which take turns in going first. */
 import { modelFolder } from '../models/artefact.ts'
 import type { ModelSource } from '../models/parts.ts'
-import { register, shadow } from '../services/shared/tidb/models.ts'
+import { register, shadow } from '../services/shared/tidb/model-changes.ts'
 import { type Bank, createBank, load, streamOf } from './bank.ts'
 import { type Drained, drain } from './drain.ts'
 import type { Watched } from './servers.ts'

@@ -6,21 +6,8 @@ import type { Command } from 'commander'
 import { print, withDatabase } from '../../infra/local.ts'
 import { table } from '../../infra/table.ts'
 import type { Database } from '../../services/shared/tidb/database.ts'
-import {
-  canary,
-  championOf,
-  promote,
-  readHistory,
-  readVersion,
-  readVersions,
-  register,
-  registeredModel,
-  retire,
-  rollback,
-  shadow,
-  type Version,
-  withdraw,
-} from '../../services/shared/tidb/models.ts'
+import { canary, promote, register, retire, rollback, shadow, withdraw } from '../../services/shared/tidb/model-changes.ts'
+import { championOf, readHistory, readVersion, readVersions, registeredModel, type Version } from '../../services/shared/tidb/models.ts'
 import { type Manifest, modelFolder } from '../artefact.ts'
 import { cardOf, writeCard } from '../card.ts'
 import { files } from '../parts.ts'

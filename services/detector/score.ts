@@ -5,7 +5,7 @@
 import { width } from '../../models/fold/features.ts'
 import type { Scorer } from '../../models/scorer.ts'
 import { messageOf } from '../shared/errors.ts'
-import { mostInShadow } from '../shared/tidb/models.ts'
+import { mostInShadow } from '../shared/tidb/model-changes.ts'
 import type { ChallengerScores } from '../shared/tidb/row-bytes.ts'
 import { isOfCanary } from './canary/share.ts'
 import type { CanaryWatch } from './canary/watch.ts'

@@ -4,20 +4,8 @@ import { type Manifest, modelFolder } from '../../models/artefact.ts'
 import { loadScorer } from '../../models/scorer.ts'
 import { AssayError } from '../../services/shared/errors.ts'
 import type { Database } from '../../services/shared/tidb/database.ts'
-import {
-  canary,
-  championOf,
-  promote,
-  readHistory,
-  readVersions,
-  register,
-  registeredModel,
-  retire,
-  rollback,
-  scoringVersions,
-  shadow,
-  withdraw,
-} from '../../services/shared/tidb/models.ts'
+import { canary, promote, register, retire, rollback, shadow, withdraw } from '../../services/shared/tidb/model-changes.ts'
+import { championOf, readHistory, readVersions, registeredModel, scoringVersions } from '../../services/shared/tidb/models.ts'
 import { type Bank, bank, detector, rows } from '../helpers/bank.ts'
 import { shiftedModel } from '../helpers/models.ts'
 import { eventually, testConfig, testDatabase } from '../helpers/servers.ts'

@@ -7,7 +7,8 @@ import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
 import { type Manifest, modelFolder } from '../../models/artefact.ts'
 import type { Config } from '../../services/shared/config.ts'
-import { championOf, promote, readHistory, readVersions, register } from '../../services/shared/tidb/models.ts'
+import { promote, register } from '../../services/shared/tidb/model-changes.ts'
+import { championOf, readHistory, readVersions } from '../../services/shared/tidb/models.ts'
 import {
   claimRun,
   endRun,

@@ -2,21 +2,13 @@
 import type { Manifest } from '../../../models/artefact.ts'
 import type { Comparison } from '../../../models/comparison.ts'
 import type { Agreement, Counts } from '../../../models/evaluation/agreement.ts'
-import type { Change, State } from '../../shared/tidb/models.ts'
+import type { Change, State, Version } from '../../shared/tidb/models.ts'
 import type { TrainingRun } from '../../shared/tidb/training-runs.ts'
 
 export type { Agreement, Change, Comparison, Counts, Manifest, State, TrainingRun }
 
 /** One version as the list shows it. */
-export type ModelRow = {
-  version: number
-  name: string
-  state: State
-  /** Of the customers for whom a canary decides; null for all others. */
-  share: number | null
-  /** When it came into the registry, and by whom: somebody else must promote it. */
-  created: number
-  by: string
+export type ModelRow = Omit<Version, 'sha256' | 'manifest'> & {
   /** Since when it has its state, who saw to that, and why. */
   since: number
   sinceBy: string

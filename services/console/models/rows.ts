@@ -4,9 +4,9 @@ import type { Change, Version } from '../../shared/tidb/models.ts'
 import type { ModelDetail, ModelRow } from './api.ts'
 
 /** Changes come the newest first. */
-function headOf({ version, name, state, share, created, by }: Version, history: readonly Change[]) {
-  const last = history.find((change) => change.version === version)
-  return { version, name, state, share, created, by, since: last?.at ?? created, sinceBy: last?.actor ?? by, reason: last?.reason ?? '' }
+function headOf({ sha256, manifest, ...version }: Version, history: readonly Change[]) {
+  const last = history.find((change) => change.version === version.version)
+  return { ...version, since: last?.at ?? version.created, sinceBy: last?.actor ?? version.by, reason: last?.reason ?? '' }
 }
 
 export function rowOf(version: Version, history: readonly Change[]): ModelRow {

@@ -5,19 +5,8 @@ import type { BackendName } from '../../../models/backend.ts'
 import { comparisonOf } from '../../../models/comparison.ts'
 import { mustBeUsable } from '../../../models/usable.ts'
 import type { Database } from '../../shared/tidb/database.ts'
-import {
-  type Because,
-  canary,
-  promote,
-  readHistory,
-  readVersion,
-  readVersions,
-  registeredModel,
-  retire,
-  rollback,
-  shadow,
-  withdraw,
-} from '../../shared/tidb/models.ts'
+import { type Because, canary, promote, retire, rollback, shadow, withdraw } from '../../shared/tidb/model-changes.ts'
+import { readHistory, readVersion, readVersions, registeredModel } from '../../shared/tidb/models.ts'
 import { mustSeeModels, mustTendModels } from '../access.ts'
 import type { ModelDetail, ModelList } from '../models/api.ts'
 import { Place, reason, Version, Why } from '../models/requests.ts'

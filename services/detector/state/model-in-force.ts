@@ -8,7 +8,8 @@ import { loadScorer } from '../../../models/scorer.ts'
 import { AssayError, messageOf } from '../../shared/errors.ts'
 import type { Telemetry } from '../../shared/telemetry.ts'
 import type { Database } from '../../shared/tidb/database.ts'
-import { championOf, promote, register, registeredModel, type State, scoringVersions } from '../../shared/tidb/models.ts'
+import { promote, register } from '../../shared/tidb/model-changes.ts'
+import { championOf, registeredModel, type State, scoringVersions } from '../../shared/tidb/models.ts'
 import type { Model, Models } from '../score.ts'
 
 export type ModelInForce = {
