@@ -1,6 +1,7 @@
 /** What the counters that serve approximate, and the same exactly: without the transaction itself, over sliding windows. */
+
+import type { Columns } from '../../models/columns/columns.ts'
 import { createColumnFold } from '../../models/columns/fold.ts'
-import type { Columns } from '../../models/columns/read.ts'
 import { baseRate, priorWeight } from '../../models/fold/counters.ts'
 
 /** By the names of `counterFeatures`, in the order in which `exactOf` writes them; `least` is what errors are relative to at least. */

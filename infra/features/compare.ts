@@ -1,7 +1,9 @@
 /** A data set's own features, folded by a profile from its transactions, beside those that were published for some of them. */
+
+import type { Columns } from '../../models/columns/columns.ts'
 import type { ColumnFeature, FeatureProfile } from '../../models/columns/feature-profile.ts'
 import { createColumnFold } from '../../models/columns/fold.ts'
-import { type Columns, readColumns } from '../../models/columns/read.ts'
+import { readColumns } from '../../models/columns/read.ts'
 import { createServingFold } from '../../models/columns/serving.ts'
 import { indexOf, width } from '../../models/fold/features.ts'
 import type { ReplayMap } from '../replay/map.ts'

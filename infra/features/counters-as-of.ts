@@ -2,7 +2,8 @@
  * The counters of counterparties, devices and addresses as each of a bank's decisions could have seen them, from what is recorded: all that was
  * decided before it, and all labels that were known then. How the partitions ran beside each other is told by the times of the decisions.
  */
-import { cardBit, counterFeatures, entityTypes, namedBy, readCounters, stateWords } from '../../models/fold/counters.ts'
+import { counterFeatures, entityTypes, namedBy } from '../../models/fold/counter-features.ts'
+import { cardBit, readCounters, stateWords } from '../../models/fold/counters.ts'
 import { hashOf } from '../../models/fold/entry.ts'
 import { applyEntry, type LabelEffect } from '../../services/detector/counters/entries.ts'
 import { codes } from '../../services/detector/counters/script.ts'

@@ -2,7 +2,8 @@
  * The counters that decisions saw, beside what they could have been. They depend on how the partitions ran beside each other, so a recorded
  * value is not recomputed but bounded: below by what had been decided `slack` before the decision, above by what had been `slack` after it.
  */
-import { addTransaction, cardBit, counterFeatures, namedBy, readCounters, span, stateWords } from '../../models/fold/counters.ts'
+import { counterFeatures, namedBy } from '../../models/fold/counter-features.ts'
+import { addTransaction, cardBit, readCounters, span, stateWords } from '../../models/fold/counters.ts'
 import { hashOf } from '../../models/fold/entry.ts'
 import { featureSetHash, ownWidth } from '../../models/fold/features.ts'
 import type { Transaction } from '../../services/shared/events.ts'

@@ -4,7 +4,7 @@
  */
 import { large } from '../fold/features.ts'
 import { placeIn } from '../sorted.ts'
-import type { Columns, TextColumn } from './read.ts'
+import type { Columns, TextColumn } from './columns.ts'
 
 type Own = { rows: number[]; oldest: number; sorted: number[]; lastLarge: number }
 

@@ -1,10 +1,11 @@
 /** The features that serve, all of the registry, over columns: each row as the detector would have seen it, labels as they became known. */
 import type { Transaction } from '../../services/shared/events.ts'
-import { addLabel, addTransaction, cardBit, counterFeatures, entityTypes, readCounters, stateWords } from '../fold/counters.ts'
+import { counterFeatures, entityTypes } from '../fold/counter-features.ts'
+import { addLabel, addTransaction, cardBit, readCounters, stateWords } from '../fold/counters.ts'
 import { entryOf, hashOf } from '../fold/entry.ts'
 import { ownWidth } from '../fold/features.ts'
 import { Profile } from '../fold/profile.ts'
-import type { Columns } from './read.ts'
+import type { Columns } from './columns.ts'
 
 /** The rows as transactions: the same object each time, with another row's content. */
 function transactions(columns: Columns): (row: number) => Transaction {

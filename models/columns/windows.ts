@@ -3,7 +3,7 @@
  * time. Each entity's rows are a chain through the columns, and each window keeps the place where it begins in it, so that a row is
  * passed twice by each window, however long. Amounts are whole minor units: what is added and taken away again leaves nothing behind.
  */
-import type { Columns, TextColumn } from './read.ts'
+import type { Columns, TextColumn } from './columns.ts'
 
 export class Windows {
   readonly #times: Float64Array

@@ -5,7 +5,7 @@
 import type { ReplayMap } from '../../infra/replay/map.ts'
 import { columnsOfSource } from '../../infra/replay/rows.ts'
 import { AssayError } from '../../services/shared/errors.ts'
-import type { Columns } from '../columns/read.ts'
+import type { Columns } from '../columns/columns.ts'
 import { auc } from '../evaluation/metrics.ts'
 import { rank } from '../evaluation/ranked.ts'
 import { type Dataset, fraud } from './dataset.ts'

@@ -9,7 +9,7 @@
  * transactions. Amounts are minor units of the tenant's base currency.
  */
 import { createHash } from 'node:crypto'
-import { counterFeatures, entityTypes } from './counters.ts'
+import { counterFeatures, entityTypes } from './counter-features.ts'
 
 export type FeatureType = 'number' | 'count' | 'flag'
 /** Whose history a feature looks at. */

@@ -7,7 +7,8 @@
  * own pace and without known frauds, known for long, and a device or an address used by this customer only. What says how much is known
  * (history, unknown places) stays as it is.
  */
-import { baseRate, entityTypes, mostDays, priorWeight } from '../fold/counters.ts'
+import { entityTypes } from '../fold/counter-features.ts'
+import { baseRate, mostDays, priorWeight } from '../fold/counters.ts'
 import { indexOf, windows } from '../fold/features.ts'
 
 const names = ['1h', '24h', '7d', '30d'] as const

@@ -1,5 +1,6 @@
 /** In what the values of reasons are told: the unit and the meaning of the feature that each speaks of. */
-import { entityTypes, mostDays } from '../../models/fold/counters.ts'
+import { entityTypes } from '../../models/fold/counter-features.ts'
+import { mostDays } from '../../models/fold/counters.ts'
 import { type Entity, features } from '../../models/fold/features.ts'
 import { featureOf } from '../../models/reasons/texts.ts'
 import type { Reason } from '../shared/events.ts'

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { counterFeatures } from '../../models/fold/counter-features.ts'
 import {
   addLabel,
   addTransaction,
   baseRate,
-  counterFeatures,
   type LabelKind,
   mostDays,
   priorWeight,

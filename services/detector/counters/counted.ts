@@ -1,5 +1,6 @@
 /** What the counters say to one batch, and what the batch adds to them. */
-import { counterFeatures, entityTypes, readCounters, stateWords } from '../../../models/fold/counters.ts'
+import { counterFeatures, entityTypes } from '../../../models/fold/counter-features.ts'
+import { readCounters, stateWords } from '../../../models/fold/counters.ts'
 import type { Place } from '../batch.ts'
 import { applyEntry, type Entity, Entries, newEntity, readValue } from './entries.ts'
 import { entitiesOf, type Parties } from './names.ts'

@@ -1,5 +1,5 @@
 /** What counters are called in Redis. Keys of one shard have its hash tag, so that a script may touch them all on a cluster too. */
-import { type EntityType, namedBy } from '../../../models/fold/counters.ts'
+import { type EntityType, namedBy } from '../../../models/fold/counter-features.ts'
 import { hashOf } from '../../../models/fold/entry.ts'
 import type { Transaction } from '../../shared/events.ts'
 import type { Place } from '../batch.ts'
