@@ -17,6 +17,7 @@ export function Login() {
   return (
     <main className="login">
       <form
+        className="fields"
         onSubmit={(event) => {
           event.preventDefault()
           attempt.mutate()

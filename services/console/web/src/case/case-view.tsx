@@ -94,7 +94,7 @@ function Case({ case: c, me, onJudged }: { case: CaseDetail; me: Me; onJudged: (
       <div className="case-body">
         <Why case={c} />
         {c.state === 'closed' && c.note && (
-          <blockquote className="note">
+          <blockquote className="card note">
             {c.note} <cite>{c.assignee}</cite>
           </blockquote>
         )}

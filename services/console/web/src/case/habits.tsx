@@ -7,7 +7,7 @@ export function Habits({ timeline }: { timeline: TimelineEntry[] }) {
   const usual = timeline.filter((entry) => !entry.inCase)
   if (usual.length === 0)
     return (
-      <section className="habits">
+      <section className="card habits">
         <p className="quiet">Nothing else is known of this customer.</p>
       </section>
     )
@@ -17,7 +17,7 @@ export function Habits({ timeline }: { timeline: TimelineEntry[] }) {
     .map((entry) => entry.event.amount)
     .sort((a, b) => a - b)
   return (
-    <section className="habits" aria-label="What this customer usually does">
+    <section className="card habits" aria-label="What this customer usually does">
       <h2>Usually</h2>
       <dl>
         <div>

@@ -4,7 +4,7 @@ import { Ago } from '../shared/ago.tsx'
 /** Who did what with the case, and when. */
 export function History({ history }: { history: HistoryEntry[] }) {
   return (
-    <section className="history" aria-label="History">
+    <section className="card history" aria-label="History">
       <h2>History</h2>
       <ol>
         {history.map((entry) => (

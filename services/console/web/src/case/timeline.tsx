@@ -9,13 +9,13 @@ import './timeline.css'
 export function Timeline({ timeline }: { timeline: TimelineEntry[] }) {
   if (timeline.length === 0)
     return (
-      <section className="timeline">
+      <section className="card timeline">
         <h2>Transactions</h2>
         <p className="quiet">The customer's transactions are not in the database.</p>
       </section>
     )
   return (
-    <section className="timeline" aria-label="Transactions">
+    <section className="card timeline" aria-label="Transactions">
       <h2>
         Transactions <span className="quiet">of this customer, the last {timeline.length}</span>
       </h2>

@@ -19,7 +19,7 @@ function toldOf(reasons: readonly Reason[]): Told[] {
 export function Why({ case: c }: { case: CaseDetail }) {
   const told = toldOf(c.alerts.flatMap((a) => a.reasons))
   return (
-    <section className="why-card" aria-label="Why">
+    <section className="card why-card" aria-label="Why">
       <h2>
         Why <span className="quiet">against what is usual for this customer</span>
       </h2>

@@ -47,7 +47,7 @@ export function Feed({ tenant, several, onOpen }: Props) {
         <ol>
           {seen.map((entry) => (
             <li key={entry.alert.id} className={entry.arrived === null ? undefined : 'fresh'}>
-              <button type="button" className="alert-row" onClick={() => void open(entry)}>
+              <button type="button" className="alert-row pick" onClick={() => void open(entry)}>
                 <Score value={entry.alert.score} />
                 <span className="amount">{money(entry.alert.amount, entry.alert.currency)}</span>
                 <span className="where" title={entry.alert.counterparty}>

@@ -88,7 +88,7 @@ function Row({ case: c, me, several, chosen, onOpen }: RowProps) {
   }, [chosen])
   return (
     <li>
-      <button ref={row} type="button" className="case-row" aria-current={chosen ? 'true' : undefined} onClick={() => onOpen(c)}>
+      <button ref={row} type="button" className="case-row pick" aria-current={chosen ? 'true' : undefined} onClick={() => onOpen(c)}>
         <span className="customer" title={c.customer}>
           {short(c.customer)}
         </span>

@@ -59,7 +59,7 @@ export function RatePlot({ tenant }: { tenant: string | undefined }) {
     <section className="rate" aria-label="Decisions each second">
       <h2>
         Decisions <span className="quiet">each second</span>
-        <span className="legend quiet">alerts</span>
+        <span className="legend dot quiet">alerts</span>
       </h2>
       <div ref={box} className="plot" />
     </section>

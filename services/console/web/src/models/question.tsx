@@ -22,6 +22,7 @@ export function Question({ title, meaning, name, busy, error, onAct, onClose, ch
   return (
     <dialog ref={dialog} className="question" aria-labelledby={heading} onClose={onClose}>
       <form
+        className="fields"
         onSubmit={(event) => {
           event.preventDefault()
           if (!busy) onAct(reason.trim())

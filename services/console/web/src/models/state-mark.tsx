@@ -1,6 +1,6 @@
 import type { State } from '../../../models/api.ts'
 import { percent } from '../shared/format.ts'
-import './state-mark.css'
+import '../shared/marks.css'
 
 const meanings: Record<State, string> = {
   champion: 'It decides',

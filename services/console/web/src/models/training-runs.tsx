@@ -8,6 +8,7 @@ import { span } from '../shared/format.ts'
 import { askForTraining, listRuns } from './calls.ts'
 import { addressOf } from './place.ts'
 import { Question } from './question.tsx'
+import '../shared/marks.css'
 import './training-runs.css'
 
 const states: Record<TrainingRun['state'], string> = {

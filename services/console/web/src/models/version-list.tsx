@@ -39,7 +39,7 @@ export function VersionList({ list, chosen, runs, onImport }: Props) {
           </li>
         ))}
       </ol>
-      <a className="runs-link" href={runsAddress} aria-current={runs ? 'page' : undefined}>
+      <a className="runs-link pick" href={runsAddress} aria-current={runs ? 'page' : undefined}>
         Training runs
       </a>
     </nav>
@@ -49,7 +49,7 @@ export function VersionList({ list, chosen, runs, onImport }: Props) {
 function Version({ model, chosen }: { model: ModelRow; chosen: boolean }) {
   const { auc, ap, ece } = model.figures.network
   return (
-    <a className="version" href={addressOf(model.version)} aria-current={chosen ? 'true' : undefined}>
+    <a className="version pick" href={addressOf(model.version)} aria-current={chosen ? 'true' : undefined}>
       <span className="version-number">{model.version}</span>
       <strong>{model.name}</strong>
       <StateMark state={model.state} share={model.share} />

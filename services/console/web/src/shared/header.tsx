@@ -50,7 +50,7 @@ export function Header({ me, at, tenant, onTenant, onHelp }: Props) {
         <Figure name="claimed" value={count(figures.claimed)} title="Cases that somebody is working on" />
         <Figure name="closed, 24 h" value={count(figures.closed)} title="Cases of the last 24 hours that are closed" />
       </dl>
-      <span className={`link ${connected ? 'on' : 'off'}`} role="status">
+      <span className={`link dot ${connected ? 'on' : 'off'}`} role="status">
         {connected ? 'live' : 'reconnecting'}
       </span>
       {onTenant && me.tenants.length > 1 && (
