@@ -1,14 +1,6 @@
-/** A data set in files: its columns, the features of a profile beside slow and obvious ones, and what is said of a bad file. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import fc from 'fast-check'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { compareFeatures } from '../../infra/features/compare.ts'
-import { checkMap, type ReplayMap } from '../../infra/replay/map.ts'
-import { readMap } from '../../infra/replay.ts'
-import { Cells, createCsv } from '../../models/columns/csv.ts'
+import { describe, expect, it } from 'vitest'
+import { checkMap } from '../../infra/replay/map.ts'
 import { type FeatureProfile, featuresOf, readFeatureProfile } from '../../models/columns/feature-profile.ts'
 import { createColumnFold } from '../../models/columns/fold.ts'
 import { readColumns } from '../../models/columns/read.ts'
@@ -20,80 +12,10 @@ import { indexOf, ownWidth, width } from '../../models/fold/features.ts'
 import { Profile } from '../../models/fold/profile.ts'
 import type { Transaction } from '../../services/shared/events.ts'
 
+import { compareIn, csvOf, folder, handbookMap, handbookNames, publishedOf, type Row, rowsOf } from '../helpers/handbook.ts'
+
 const hour = 3_600_000
 const day = 24 * hour
-const start = Date.UTC(2018, 3, 1)
-
-function folder(files: Record<string, string | Buffer>): (name: string) => string {
-  const directory = mkdtempSync(join(tmpdir(), 'columns-'))
-  onTestFinished(() => rmSync(directory, { recursive: true }))
-  for (const [name, content] of Object.entries(files)) writeFileSync(join(directory, name), content)
-  return (name) => join(directory, name)
-}
-
-type Row = { id: number; time: number; card: number; terminal: number; cents: number; fraud: number }
-
-/** The same numbers each time. */
-function random(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return Math.floor((state / 2 ** 32) * below)
-  }
-}
-
-/** Rows over 60 days in order of time; some at the same second, windows' edges included. */
-function rowsOf(count: number): Row[] {
-  const next = random(7)
-  const times = Array.from({ length: count }, () => start + (next(3) === 0 ? next(60) * day : next(60 * 86_400) * 1000)).sort(
-    (a, b) => a - b,
-  )
-  return times.map((time, id) => ({ id, time, card: next(7), terminal: next(9), cents: next(20_000), fraud: next(10) === 0 ? 1 : 0 }))
-}
-
-const timeOf = (time: number) => new Date(time).toISOString().slice(0, 19).replace('T', ' ')
-const csvOf = (rows: readonly Row[]) =>
-  `TRANSACTION_ID,TX_DATETIME,CUSTOMER_ID,TERMINAL_ID,TX_AMOUNT,TX_TIME_SECONDS,TX_TIME_DAYS,TX_FRAUD,TX_FRAUD_SCENARIO\n${rows
-    .map((r) => `${r.id},${timeOf(r.time)},${r.card},${r.terminal},${r.cents / 100},0,0,${r.fraud},0\n`)
-    .join('')}`
-
-/** The 14 features of the handbook, by its own words; of the card's rows at one time those above in the file. */
-function slow(rows: readonly Row[], row: Row): Record<string, number> {
-  const date = new Date(row.time)
-  const values: Record<string, number> = {
-    TX_DURING_WEEKEND: [0, 6].includes(date.getUTCDay()) ? 1 : 0,
-    TX_DURING_NIGHT: date.getUTCHours() <= 6 ? 1 : 0,
-  }
-  for (const days of [1, 7, 30]) {
-    const card = rows.filter((r) => r.card === row.card && r.id <= row.id && r.time > row.time - days * day)
-    values[`CUSTOMER_ID_NB_TX_${days}DAY_WINDOW`] = card.length
-    values[`CUSTOMER_ID_AVG_AMOUNT_${days}DAY_WINDOW`] = card.reduce((sum, r) => sum + r.cents, 0) / 100 / card.length
-    const known = rows.filter((r) => r.terminal === row.terminal && r.time > row.time - (7 + days) * day && r.time <= row.time - 7 * day)
-    values[`TERMINAL_ID_NB_TX_${days}DAY_WINDOW`] = known.length
-    values[`TERMINAL_ID_RISK_${days}DAY_WINDOW`] = known.length === 0 ? 0 : known.filter((r) => r.fraud === 1).length / known.length
-  }
-  return values
-}
-
-const handbookMap = readMap('infra/replay/maps/handbook.json')
-const handbookProfile = readFeatureProfile('models/columns/profiles/handbook.json')
-const handbookNames = featuresOf(handbookProfile, 7 * day).map((f) => f.name)
-
-function publishedOf(
-  rows: readonly Row[],
-  from: number,
-  change: (row: Row, values: Record<string, number>) => void = () => undefined,
-): string {
-  const lines = rows.slice(from).map((row) => {
-    const values = slow(rows, row)
-    change(row, values)
-    return `${row.id},${handbookNames.map((name) => values[name]).join(',')}`
-  })
-  return `TRANSACTION_ID,${handbookNames.join(',')}\n${lines.join('\n')}\n`
-}
-
-const compareIn = (at: (name: string) => string, map: ReplayMap = handbookMap, profile: FeatureProfile = handbookProfile) =>
-  compareFeatures({ transactions: at('transactions.csv.gz'), published: [at('features.csv')], map, profile, progress: () => undefined })
 
 describe('a profile over columns', () => {
   it('gives the features of the handbook as slow and obvious ones have them, and finds those that were changed', async () => {
@@ -319,65 +241,4 @@ it('the features that serve come out of columns as they come out of transactions
     frauds += out[indexOf('counterparty_frauds_30d')]
   }
   expect(frauds).toBeGreaterThan(100)
-})
-
-describe('a bad file', () => {
-  const [first, second, third] = csvOf(rowsOf(3)).trimEnd().split('\n').slice(1)
-  const header = csvOf([]).trimEnd()
-  const read = (lines: string[]) => {
-    const at = folder({ 't.csv': lines.join('\n') })
-    return readColumns(at('t.csv'), handbookMap)
-  }
-  const cell = (row: string, place: number, value: string) => row.split(',').with(place, value).join(',')
-
-  it.each([
-    ['that is missing', () => readColumns('/nowhere/t.csv', handbookMap), /nowhere\/t\.csv: .*no such file/],
-    ['that is empty', () => read([]), /is empty/],
-    ['without a column', () => read([header.replace('TX_AMOUNT', 'AMOUNT'), first]), /no column TX_AMOUNT; its columns are TRANSACTION_ID/],
-    ['that is not in order', () => read([header, first, third, second]), /t\.csv: line 4: time: .* sort the file by time/],
-    ['with a bad amount', () => read([header, first, cell(second, 4, 'much')]), /line 3: amount: 'much' must be/],
-    ['with a negative amount', () => read([header, cell(first, 4, '-3')]), /line 2: amount: '-3' is negative/],
-    ['with a bad time', () => read([header, cell(first, 1, '2018-02-30 00:00:00')]), /line 2: time: '2018-02-30 00:00:00' is not a time/],
-    ['with a bad card', () => read([header, cell(first, 2, 'a b')]), /line 2: (customer|instrument) cannot be '.*a b'/],
-    ['with a row cut off', () => read([header, first, second.slice(0, 9)]), /line 3: it has \d cells, but the file has 9 columns/],
-    ['with an open quotation mark', () => read([header, first, `"${second}`, third]), /line 3: a quotation mark is not closed/],
-  ])('%s is named with its fault', async (_name, attempt, message) => {
-    await expect(attempt()).rejects.toThrow(message)
-  })
-
-  it('that was cut off in the middle of its gzip is not taken for whole', async () => {
-    const whole = gzipSync(csvOf(rowsOf(500)))
-    const at = folder({ 't.csv.gz': whole.subarray(0, whole.length - 900) })
-    await expect(readColumns(at('t.csv.gz'), handbookMap)).rejects.toThrow('t.csv.gz: unexpected end of file')
-  })
-
-  it('of published features is named with the line', async () => {
-    const rows = rowsOf(20)
-    const features = publishedOf(rows, 0).replace(/\n3,\d/, '\n3,none')
-    const at = folder({ 'transactions.csv.gz': gzipSync(csvOf(rows)), 'features.csv': features })
-    await expect(compareIn(at)).rejects.toThrow("features.csv: line 5: TX_DURING_WEEKEND: 'none' is not a number")
-  })
-})
-
-it('CSV is cut into the same cells wherever its pieces end', () => {
-  const cellText = fc.stringMatching(/^[a-c",;\n ]{0,6}$/)
-  const quoted = (cell: string) => (/[",\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)
-  fc.assert(
-    fc.property(
-      fc.array(fc.array(cellText, { minLength: 2, maxLength: 4 }), { maxLength: 6 }),
-      fc.uniqueArray(fc.integer({ min: 1, max: 80 })),
-      (rows, cuts) => {
-        const bytes = Buffer.from(rows.map((row) => row.map(quoted).join(',')).join('\n'))
-        const cells = new Cells('utf8')
-        const found: string[][] = []
-        const csv = createCsv(',', cells, () => void found.push(Array.from({ length: cells.count }, (_, i) => cells.textAt(i))))
-        const ends = [...cuts.filter((cut) => cut < bytes.length).sort((a, b) => a - b), bytes.length]
-        ends.forEach((end, i) => {
-          csv.write(Buffer.from(bytes.subarray(ends[i - 1] ?? 0, end)))
-        })
-        csv.end()
-        expect(found).toEqual(rows)
-      },
-    ),
-  )
 })
