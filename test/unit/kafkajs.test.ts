@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { defaultPartitioner, groupByPartition, Partitioners, partitionOf } from '../../services/shared/kafka/kafkajs.ts'
+import { decodeBatch, encodeBatch, type WrittenRecord } from '../../services/shared/kafka/record-batch.ts'
 
 const partitionMetadata = Array.from({ length: 7 }, (_, partitionId) => ({
   partitionId,
@@ -53,4 +54,108 @@ test('messages are grouped as kafkajs groups them, which uses ours', () => {
     }),
   )
   expect(groupByPartition({ topic: 't', partitionMetadata: [], messages: [{ value: 'a' }], partitioner: defaultPartitioner() })).toEqual({})
+})
+
+/** What kafkajs itself has in a file of which ours takes the place. */
+function original<T>(path: string): T {
+  const require = createRequire(import.meta.url)
+  const replaced = ['protocol/recordBatch/v0/index', 'protocol/recordBatch/v0/decoder', 'protocol/recordBatch/record/v0/index'].map(
+    (file) => require.resolve(`kafkajs/src/${file}`),
+  )
+  const ours = replaced.map((file) => require.cache[file])
+  for (const file of replaced) delete require.cache[file]
+  try {
+    return require(`kafkajs/src/${path}`) as T
+  } finally {
+    replaced.forEach((file, i) => {
+      require.cache[file] = ours[i]
+    })
+  }
+}
+
+const require = createRequire(import.meta.url)
+const Decoder = require('kafkajs/src/protocol/decoder')
+const Record = original<(record: WrittenRecord) => unknown>('protocol/recordBatch/record/v0')
+const { RecordBatch } = original<{ RecordBatch(batch: unknown): Promise<{ buffer: Buffer }> }>('protocol/recordBatch/v0')
+const theirDecoder = original<(decoder: unknown) => Promise<{ records: object[] }>>('protocol/recordBatch/v0/decoder')
+
+const bytes = fc.oneof(
+  fc.constant(null),
+  fc.string({ unit: 'binary' }),
+  fc.uint8Array({ maxLength: 300 }).map((a) => Buffer.from(a)),
+)
+const record = fc.record({
+  key: bytes,
+  value: bytes,
+  headers: fc.option(
+    fc.dictionary(fc.string({ minLength: 1, maxLength: 9 }), fc.oneof(fc.string(), fc.array(fc.string(), { minLength: 1, maxLength: 3 }))),
+    {
+      nil: undefined,
+    },
+  ),
+  timestampDelta: fc.oneof(fc.constant(0), fc.integer(), fc.integer({ min: 0, max: 2 ** 45 })),
+})
+const batch = fc
+  .record({
+    records: fc.array(record, { minLength: 1, maxLength: 20 }),
+    firstTimestamp: fc.integer({ min: 0, max: 2 ** 42 }),
+    maxTimestamp: fc.integer({ min: 0, max: 2 ** 42 }),
+    producerId: fc.bigInt({ min: -1n, max: 2n ** 62n }).map((value) => ({ value })),
+    producerEpoch: fc.integer({ min: 0, max: 32_767 }),
+    firstSequence: fc.integer({ min: 0, max: 2 ** 31 - 1 }),
+    transactional: fc.boolean(),
+    compression: fc.constantFrom(0, 1),
+  })
+  .map((made) => ({
+    ...made,
+    lastOffsetDelta: made.records.length - 1,
+    records: made.records.map((one, offsetDelta) => ({ ...one, offsetDelta })) as WrittenRecord[],
+  }))
+
+test('a batch is written byte for byte as kafkajs writes it, and read as kafkajs reads it', async () => {
+  expect(RecordBatch).not.toBe(encodeBatch)
+  expect(theirDecoder).not.toBe(decodeBatch)
+  const { Long } = { Long: require('kafkajs/src/utils/long') }
+  await fc.assert(
+    fc.asyncProperty(batch, async (b) => {
+      const producerId = Long.fromValue(b.producerId.value)
+      const ours = (await encodeBatch({ ...b, producerId })).buffer
+      const theirs = (await RecordBatch({ ...b, producerId, records: b.records.map(Record) })).buffer
+      expect(ours.equals(theirs)).toBe(true)
+      const read = await decodeBatch(new Decoder(ours))
+      expect(read).toEqual(await theirDecoder(new Decoder(theirs)))
+    }),
+  )
+})
+
+test('a batch that is cut off is told as kafkajs tells it', async () => {
+  const whole = (
+    await encodeBatch({
+      records: [{ value: 'x'.repeat(100), offsetDelta: 0, timestampDelta: 0 }],
+      firstTimestamp: 1,
+      maxTimestamp: 1,
+      lastOffsetDelta: 0,
+    })
+  ).buffer
+  await expect(decodeBatch(new Decoder(whole.subarray(0, 90)))).rejects.toMatchObject({ name: 'KafkaJSPartialMessageError' })
+})
+
+test('of what was fetched too early, of control records and of aborted transactions nothing is handed on', () => {
+  const Batch = require('kafkajs/src/consumer/batch')
+  const message = (offset: number, more: object = {}) => ({
+    offset: String(offset),
+    value: null,
+    isControlRecord: false,
+    batchContext: { inTransaction: false },
+    ...more,
+  })
+  const offsets = (fetched: string, messages: object[], abortedTransactions: object[] = []) =>
+    new Batch('t', fetched, { partition: 0, highWatermark: '9', messages, abortedTransactions }).messages.map(
+      (m: { offset: string }) => m.offset,
+    )
+  expect(offsets('3', [message(3), message(4)])).toEqual(['3', '4'])
+  expect(offsets('4', [message(3), message(4)])).toEqual(['4'])
+  expect(offsets('3', [message(3), message(4, { isControlRecord: true })])).toEqual(['3'])
+  const inTransaction = { batchContext: { inTransaction: true, producerId: '7' } }
+  expect(offsets('3', [message(3, inTransaction), message(5)], [{ producerId: '7', firstOffset: '3' }])).toEqual(['5'])
 })

@@ -6,6 +6,7 @@ import { createRequire } from 'node:module'
 import type * as kafkajs from 'kafkajs'
 import type { Logger } from 'pino'
 import { murmur2 } from './murmur2.ts'
+import { decodeBatch, encodeBatch } from './record-batch.ts'
 
 const require = createRequire(import.meta.url)
 
@@ -29,9 +30,40 @@ export function groupByPartition({ topic, partitionMetadata, messages, partition
   return groups
 }
 
-const grouping = require.resolve('kafkajs/src/producer/groupMessagesPerPartition')
-require(grouping)
-;(require.cache[grouping] as NodeJS.Module).exports = groupByPartition
+/** Puts ours in the place of a file of kafkajs's, which must not have been loaded by another one yet. */
+function replace(path: string, exports: unknown): void {
+  const place = require.resolve(`kafkajs/src/${path}`)
+  require(place)
+  ;(require.cache[place] as NodeJS.Module).exports = exports
+}
+
+replace('producer/groupMessagesPerPartition', groupByPartition)
+// A record is written when its batch is.
+replace('protocol/recordBatch/record/v0', (record: unknown) => record)
+replace('protocol/recordBatch/v0', { ...require('kafkajs/src/protocol/recordBatch/v0'), RecordBatch: encodeBatch })
+replace('protocol/recordBatch/v0/decoder', decodeBatch)
+
+type Fetched = { messages: (kafkajs.KafkaMessage & { isControlRecord?: boolean })[]; abortedTransactions?: unknown[] }
+type Batch = { rawMessages: unknown; messagesWithinOffset: unknown; messages: unknown }
+const BatchOfKafkajs = require('kafkajs/src/consumer/batch') as new (topic: string, fetchedOffset: string, partition: Fetched) => Batch
+
+/** What was fetched of a partition. kafkajs makes a BigInt of each message's offset to leave out what nobody asked for, of which there mostly is nothing. */
+class FetchedBatch extends BatchOfKafkajs {
+  constructor(topic: string, fetchedOffset: string, partition: Fetched) {
+    const { messages, abortedTransactions } = partition
+    const isWhole =
+      messages.length > 0 &&
+      !abortedTransactions?.length &&
+      Number(messages[0].offset) >= Number(fetchedOffset) &&
+      !messages.some(({ isControlRecord }) => isControlRecord)
+    super(topic, fetchedOffset, isWhole ? { ...partition, messages: [] } : partition)
+    if (!isWhole) return
+    this.rawMessages = messages
+    this.messagesWithinOffset = messages
+    this.messages = messages
+  }
+}
+replace('consumer/batch', FetchedBatch)
 
 export const { AssignerProtocol, CompressionTypes, ConfigResourceTypes, Kafka, KafkaJSError, logLevel, Partitioners } =
   require('kafkajs') as typeof kafkajs
