@@ -22,9 +22,9 @@ export function spawnDetector(config: Config, flags: readonly string[] = []): Ch
 }
 
 /** Throws when it has ended by itself, so that nobody waits for what it will not do. */
-export function mustRun(child: ChildProcess): void {
+export function mustRun(child: ChildProcess, name = 'the detector'): void {
   if (child.exitCode === null && child.signalCode === null) return
-  throw new Error(`the detector ended by itself with ${child.signalCode ?? `status ${child.exitCode}`}; its last words are above`)
+  throw new Error(`${name} ended by itself with ${child.signalCode ?? `status ${child.exitCode}`}; its last words are above`)
 }
 
 /** Ends it as an operator would, and waits. */

@@ -6,13 +6,16 @@ import { endDetector, mustRun, spawnDetector } from './detector.ts'
 import { memoryOf, meterCpu, peakMemory } from './process.ts'
 import { processesOf, type Watched } from './servers.ts'
 
-export type Drained = {
-  /** Decided a second. */
-  assay: number
+export type Spent = {
+  /** Microseconds of a transaction, by process. */
   cpuUs: Record<string, number>
   rssPeakMb: number
   /** Memory in MB when a tenth, two tenths and so on were decided. */
   rssMb: number[]
+}
+export type Drained = Spent & {
+  /** Decided a second. */
+  assay: number
   sent: number
   decided: number
 }
@@ -44,17 +47,30 @@ export async function drainBy(
   seconds = deadline,
 ): Promise<Drained> {
   const decisions = tenantTopic(bank.tenant, 'decisions')
+  const spent = await meter({ name: 'assay', child, decisions }, bank, stream.records, options, seconds)
+  const { first, last, ids } = await spanOf(bank.bus, decisions, `${bank.config.group}-reader`)
+  return { assay: (stream.records * 1000) / (last - first), ...spent, sent: stream.distinct, decided: ids }
+}
+
+/** Who works a backlog off: a process that has just been started, and the topic that it decides into. */
+export type Worker = { name: string; child: ChildProcess; decisions: string }
+
+/** Waits until a worker has written so many records; what it and the servers spent from the first of them on. */
+export async function meter(
+  { name, child, decisions }: Worker,
+  { bus }: Bank,
+  records: number,
+  options: Watched,
+  seconds = deadline,
+): Promise<Spent> {
   const pid = child.pid as number
-  const check = () => mustRun(child)
-  await waitForSize(bank.bus, decisions, 1, seconds, check)
-  const used = meterCpu([{ name: 'assay', pid }, ...processesOf(options)])
+  const check = () => mustRun(child, name)
+  await waitForSize(bus, decisions, 1, seconds, check)
+  const used = meterCpu([{ name, pid }, ...processesOf(options)])
   const rssMb: number[] = []
   for (let tenth = 1; tenth <= 10; tenth++) {
-    await waitForSize(bank.bus, decisions, Math.floor((stream.records * tenth) / 10), seconds, check)
+    await waitForSize(bus, decisions, Math.floor((records * tenth) / 10), seconds, check)
     rssMb.push(memoryOf(pid))
   }
-  const cpuUs = used(stream.records)
-  const rssPeakMb = peakMemory(pid)
-  const { first, last, ids } = await spanOf(bank.bus, decisions, `${bank.config.group}-reader`)
-  return { assay: (stream.records * 1000) / (last - first), cpuUs, rssPeakMb, rssMb, sent: stream.distinct, decided: ids }
+  return { cpuUs: used(records), rssPeakMb: peakMemory(pid), rssMb }
 }

@@ -4,6 +4,7 @@ import { messageOf } from '../services/shared/errors.ts'
 import { backlog } from './backlog.ts'
 import { addLatency } from './latency/command.ts'
 import { whole } from './options.ts'
+import { addPeers } from './peers/command.ts'
 import { cpuPlot, writePlots } from './plots.ts'
 import { cpuLine, type Spread } from './process.ts'
 import { addReasons } from './reasons.ts'
@@ -97,6 +98,7 @@ program
   )
 
 addLatency(program)
+addPeers(program)
 addReasons(program)
 
 await program.parseAsync().catch((error: unknown) => {

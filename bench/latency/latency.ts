@@ -3,17 +3,16 @@
  * to when its decision, and its alert, is in another consumer's hands. A late send counts against us.
  */
 import type { ChildProcess } from 'node:child_process'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { type Bank, createBank } from '../bank.ts'
+import { createBank } from '../bank.ts'
 import { type Conditions, conditionsOf } from '../conditions.ts'
-import { endDetector, mustRun, spawnDetector } from '../detector.ts'
+import { endDetector, spawnDetector } from '../detector.ts'
 import { drainBy } from '../drain.ts'
-import { meterCpu } from '../process.ts'
-import { processesOf, type Watched } from '../servers.ts'
+import type { Watched } from '../servers.ts'
 import { atMost, type Target } from '../targets.ts'
-import { createLoader, type Loader } from './loader.ts'
+import { createLoader } from './loader.ts'
+import { measure, untilRead } from './open-loop.ts'
 import { createReader, type Reader } from './reader.ts'
-import { type Point, pointOf, type Segment, segmentOf } from './segments.ts'
+import { type Point, pointOf, type Segment } from './segments.ts'
 
 export type LatencyOptions = Watched & {
   rates: readonly number[]
@@ -38,36 +37,6 @@ const share = 0.7
 /** No machine of this size decides more in a second; the stream is made for it. */
 const mostPerSecond = 20_000
 const seed = 4100
-
-async function until(child: ChildProcess, reader: Reader, records: number, seconds: number): Promise<void> {
-  for (const deadline = Date.now() + seconds * 1000; reader.decisions() < records; await sleep(5)) {
-    mustRun(child)
-    if (Date.now() > deadline) throw new Error(`${reader.decisions()} of ${records} records were answered after ${seconds} s`)
-  }
-}
-
-type Stage = { bank: Bank; child: ChildProcess; loader: Loader; reader: Reader; options: LatencyOptions; answered: number }
-
-async function measure(stage: Stage, perSecond: number, n: number): Promise<Segment> {
-  const { child, loader, reader, options } = stage
-  const { warm, seconds } = options
-  loader.order({ perSecond, warm, seconds, seed: seed + n })
-  const { warmed } = await loader.answer('begun')
-  const processes = [
-    { name: 'assay', pid: child.pid as number },
-    ...processesOf(options),
-    { name: 'load', pid: loader.pid },
-    { name: 'reader', pid: process.pid },
-  ]
-  const used = meterCpu(processes)
-  const { ids, due, sent } = await loader.answer('sent')
-  stage.answered += warmed + ids.length
-  await until(child, reader, stage.answered, 60)
-  const cpuUs = used(ids.length)
-  // An alert goes out with its decision, and may come a fetch later.
-  await sleep(250)
-  return segmentOf({ perSecond, ids, due, sent, cpuUs }, reader.take())
-}
 
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]
 
@@ -111,14 +80,14 @@ export async function latency(options: LatencyOptions): Promise<LatencyReport> {
     const highest = Math.min(mostPerSecond, Math.round((await drainBy(child, bank, stream, options)).assay))
     process.stderr.write(`highest rate: ${highest}/s over a backlog of ${backlog}\n`)
     reader = await createReader(bank)
-    const stage = { bank, child, loader, reader, options, answered: stream.records }
-    await until(child, reader, stream.records, 60)
+    const loop = { name: 'assay', child, loader, reader, answered: stream.records }
+    await untilRead(loop, stream.records, 60)
     reader.take()
     const last = Math.round(highest * share)
     const segments: Segment[] = []
     for (let run = 0; run < runs; run++)
       for (const perSecond of [...rates, last]) {
-        const segment = await measure(stage, perSecond, segments.length)
+        const segment = await measure(loop, { perSecond, warm, seconds, seed: seed + segments.length }, options)
         process.stderr.write(
           `run ${run + 1} of ${runs}, ${perSecond}/s: p50 ${median(segment.decided).toFixed(1)} ms, ${segment.sent - segment.decided.length} not decided\n`,
         )

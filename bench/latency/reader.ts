@@ -26,9 +26,9 @@ function sumUp(decisions: readonly Came[], alerts: readonly Came[]): Taken {
   return taken
 }
 
-/** Starts reading from the beginning. Nothing is committed, which would cost the broker work that is not Assay's. */
-export async function createReader(bank: Bank): Promise<Reader> {
-  const [decisions, alerts] = [tenantTopic(bank.tenant, 'decisions'), tenantTopic(bank.tenant, 'alerts')]
+/** Starts reading from the beginning, where Assay decides unless others do. Nothing is committed, which would cost the broker work that is not Assay's. */
+export async function createReader(bank: Bank, decisions = tenantTopic(bank.tenant, 'decisions')): Promise<Reader> {
+  const alerts = tenantTopic(bank.tenant, 'alerts')
   let came: Record<string, Came[]> = { [decisions]: [], [alerts]: [] }
   let count = 0
   const consumer = bank.bus.kafka.consumer({ groupId: `${bank.config.group}-latency`, minBytes: 1, maxWaitTimeInMs: 100 })

@@ -28,18 +28,18 @@ export function findProgram(directory: string, folder: string): string | undefin
   return [join(directory, 'programs', folder), join(cacheFolder(), folder)].find((path) => existsSync(path))
 }
 
+type Make = (target: string) => Promise<void>
+
+/** Makes a folder of programs at its place in the cache, or in the stack's directory where the cache cannot be written. */
+export const makeProgram = async (directory: string, folder: string, report: Report, make: Make): Promise<string> =>
+  makeFolder([cacheFolder(), join(directory, 'programs')], folder, report, make)
+
 /**
- * Makes a folder of programs at its place in the cache, or in the stack's directory where the cache cannot be written.
- * It is made under another name and renamed when complete, so that one who is interrupted leaves nothing half made; two who
- * want the same take turns, and the second finds it there.
+ * Makes a folder at the first of the places that can be written, unless it is there. It is made under another name and renamed when
+ * complete, so that one who is interrupted leaves nothing half made; two who want the same take turns, and the second finds it there.
  */
-export async function makeProgram(
-  directory: string,
-  folder: string,
-  report: Report,
-  make: (target: string) => Promise<void>,
-): Promise<string> {
-  const place = writableFolder([cacheFolder(), join(directory, 'programs')])
+export async function makeFolder(places: string[], folder: string, report: Report, make: Make): Promise<string> {
+  const place = writableFolder(places)
   const target = join(place, folder)
   const waiting = (holder: number) => report({ message: `${folder} is being made by process ${holder}; waiting for it` })
   await withLock(join(place, `.${folder}.lock`), waiting, async () => {
