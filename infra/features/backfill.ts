@@ -4,6 +4,7 @@
  * recorded, never in its place.
  */
 import { featureNames, featureSetHash, ownWidth, width } from '../../models/fold/features.ts'
+import { packVector, unpackVector } from '../../models/fold/vector-bytes.ts'
 import { AssayError } from '../../services/shared/errors.ts'
 import type { Database } from '../../services/shared/tidb/database.ts'
 import { customersIn, type Range, readHeld } from '../verify/customers.ts'
@@ -27,7 +28,6 @@ export type Backfilled = {
 type Options = Range & { tenant: string; compare?: boolean | undefined; progress?: (text: string) => void }
 
 const present = Buffer.from(featureSetHash, 'hex')
-const bytesOf = (vector: Float32Array): Buffer => Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength)
 
 async function count(database: Database, tenant: string, { from, to }: Range): Promise<{ others: number; before: number }> {
   const [found] = await database.query<{ others: number; before: number }>(
@@ -49,7 +49,8 @@ async function doneOf(database: Database, tenant: string, ids: readonly string[]
 
 /** Adds how one vector that was computed again differs from the recorded one. */
 function compare(vector: Float32Array, { row, featuresDiffer }: Recomputed, found: Backfilled): void {
-  const recorded = new Float32Array(new Uint8Array(row.features).buffer)
+  const recorded = new Float32Array(width)
+  unpackVector(row.features, recorded, 0, width)
   found.compared = (found.compared ?? 0) + 1
   found.ownDiffering = (found.ownDiffering ?? 0) + (featuresDiffer ? 1 : 0)
   found.countersDiffering ??= {}
@@ -105,7 +106,7 @@ async function backfillCustomers(
       if (!counted.write(row, row.log_offset, vector, ownWidth)) {
         if (!sameSet) found.left++
       } else if (sameSet) compare(vector, again, found)
-      else rows.push([tenant, present, row.id, bytesOf(vector), Date.now()])
+      else rows.push([tenant, present, row.id, packVector(vector, 0, width), Date.now()])
     }
   }
   for (let i = 0; i < rows.length; i += 500)

@@ -5,7 +5,8 @@
 import { counterFeatures, namedBy } from '../../models/fold/counter-features.ts'
 import { addTransaction, cardBit, readCounters, span, stateWords } from '../../models/fold/counters.ts'
 import { hashOf } from '../../models/fold/entry.ts'
-import { featureSetHash, ownWidth } from '../../models/fold/features.ts'
+import { featureSetHash, ownWidth, width } from '../../models/fold/features.ts'
+import { unpackVector } from '../../models/fold/vector-bytes.ts'
 import type { Transaction } from '../../services/shared/events.ts'
 import type { Database } from '../../services/shared/tidb/database.ts'
 import type { Range } from './customers.ts'
@@ -55,7 +56,8 @@ async function seenIn(database: Database, tenant: string, range: Range): Promise
     if (decisions === mostCompared) break
     if (row.feature_set.toString('hex') !== featureSetHash) continue
     decisions++
-    const vector = new Float32Array(new Uint8Array(row.features).buffer)
+    const vector = new Float32Array(width)
+    unpackVector(row.features, vector, 0, width)
     namesOf(JSON.parse(row.event.toString()) as Transaction).forEach((name, type) => {
       if (name === undefined) return
       const at = ownWidth + type * counterFeatures.length

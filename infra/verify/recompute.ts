@@ -1,7 +1,8 @@
 /** One customer's decisions once more: content, features, score and action, each from what came earlier in the log. */
 import { entryOf } from '../../models/fold/entry.ts'
-import { featureSetHash, ownWidth } from '../../models/fold/features.ts'
+import { featureSetHash, ownWidth, width } from '../../models/fold/features.ts'
 import { Profile } from '../../models/fold/profile.ts'
+import { unpackVector } from '../../models/fold/vector-bytes.ts'
 import { contentHash } from '../../services/detector/content-hash.ts'
 import { isSampled } from '../../services/detector/decide.ts'
 import { actions, customerOf, type Transaction } from '../../services/shared/events.ts'
@@ -14,6 +15,8 @@ export type Recomputed = { row: Row; features: Float32Array; sameSet: boolean; c
 /** Walks through the customer's rows in the order of the log. */
 export function* recompute({ rows, outcomes, versions }: Held, { from, to }: Range): Generator<Recomputed> {
   const profile = new Profile()
+  const recorded = new Float32Array(width)
+  const recordedOwn = Buffer.from(recorded.buffer, 0, ownWidth * Float32Array.BYTES_PER_ELEMENT)
   let told = 0
   let known = 0
   for (const row of rows) {
@@ -33,7 +36,8 @@ export function* recompute({ rows, outcomes, versions }: Held, { from, to }: Ran
       const features = new Float32Array(ownWidth)
       profile.fold(entry, features, 0)
       const sameSet = row.feature_set.toString('hex') === featureSetHash
-      const featuresDiffer = sameSet && !Buffer.from(features.buffer).equals(row.features.subarray(0, ownWidth * 4))
+      unpackVector(row.features, recorded, 0, width)
+      const featuresDiffer = sameSet && !Buffer.from(features.buffer).equals(recordedOwn)
       yield { row, features, sameSet, contentDiffers, featuresDiffer }
     }
     profile.insert(entry)

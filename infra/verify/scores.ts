@@ -1,5 +1,6 @@
 /** Recorded vectors through the recorded models on the recorded backend: the one that decided, and those that scored beside it. */
 import { width } from '../../models/fold/features.ts'
+import { unpackVector } from '../../models/fold/vector-bytes.ts'
 import { loadScorer, type Scorer } from '../../models/scorer.ts'
 import { backends } from '../../services/detector/score.ts'
 import type { Database } from '../../services/shared/tidb/database.ts'
@@ -46,7 +47,7 @@ export function createScores(database: Database): Scores {
           const some = given.slice(from, from + most)
           const vectors = new Float32Array(some.length * width)
           some.forEach(({ row }, i) => {
-            vectors.set(new Float32Array(new Uint8Array(row.features).buffer), i * width)
+            unpackVector(row.features, vectors, i * width, width)
           })
           const scores = scorer.score(vectors, some.length)
           some.forEach(({ row, score }, i) => {

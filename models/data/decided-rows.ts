@@ -3,6 +3,7 @@ import { AssayError } from '../../services/shared/errors.ts'
 import type { Transaction } from '../../services/shared/events.ts'
 import { Grow } from '../columns/grow.ts'
 import { width } from '../fold/features.ts'
+import { unpackVector } from '../fold/vector-bytes.ts'
 import { placeIn } from '../sorted.ts'
 import { Codes } from './codes.ts'
 import type { DecidedRow, Stretch } from './decided-pages.ts'
@@ -34,10 +35,9 @@ export class Rows {
   }
 
   add(stretch: Stretch, row: DecidedRow): void {
-    if (row.features.length !== width * Float32Array.BYTES_PER_ELEMENT)
-      throw new AssayError('features_damaged', `The features at ${nameOf(stretch)}, offset ${row.log_offset}, are not ${width} numbers`)
     const { out, start } = this.writer.row
-    new Uint8Array(out.buffer, out.byteOffset + start * Float32Array.BYTES_PER_ELEMENT, row.features.length).set(row.features)
+    if (!unpackVector(row.features, out, start, width))
+      throw new AssayError('features_damaged', `The features at ${nameOf(stretch)}, offset ${row.log_offset}, are no vector of ${width}`)
     this.writer.next()
     const { channel, country } = JSON.parse(row.event.toString()) as Transaction
     this.times.push(row.time)

@@ -9,6 +9,7 @@ import { givenLabel, labelsOf, recomputedOf, type Span, stretchesOf } from '../d
 import { weigh } from '../data/from-database.ts'
 import { beginningOf, countDecided, type SampledRow, sampledPages } from '../data/sampled-pages.ts'
 import { width } from '../fold/features.ts'
+import { unpackVector } from '../fold/vector-bytes.ts'
 import { loadScorer, type Scorer } from '../scorer.ts'
 import { type Calibration, Outcomes } from './calibration.ts'
 import { dayIndex, wholeDaysBefore } from './days.ts'
@@ -19,7 +20,6 @@ const day = 86_400_000
 const mostRows = 200_000
 /** Least time over which calibration is told: frauds are rare. */
 const calibrationDays = 28
-const bytes = width * Float32Array.BYTES_PER_ELEMENT
 
 /** A model of the registry; what it would have said of rows that another one decided is computed. */
 export type Compared = { version: number; manifest: Manifest; scorer(): Promise<Scorer>; stop(): Promise<void> }
@@ -59,10 +59,12 @@ async function inVersion(database: Database, tenant: string, featureSet: Buffer,
 /** The rows that have the model's features, with its scores. */
 async function scored(database: Database, tenant: string, page: SampledRow[], model: Compared): Promise<Page> {
   const own = Buffer.from(model.manifest.featureSet, 'hex')
-  const rows = (await inVersion(database, tenant, own, page)).filter((row) => row.feature_set.equals(own) && row.features.length === bytes)
-  const values = new Float32Array(rows.length * width)
-  const into = new Uint8Array(values.buffer)
-  for (const [i, row] of rows.entries()) into.set(row.features, i * bytes)
+  const present = await inVersion(database, tenant, own, page)
+  const vectors = new Float32Array(page.length * width)
+  const rows: SampledRow[] = []
+  for (const row of present)
+    if (row.feature_set.equals(own) && unpackVector(row.features, vectors, rows.length * width, width)) rows.push(row)
+  const values = vectors.subarray(0, rows.length * width)
   const scores = Float64Array.from(rows, (row) => row.score)
   const foreign = rows.flatMap((row, i) => (row.model === model.version ? [] : [i]))
   if (foreign.length > 0) {

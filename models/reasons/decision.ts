@@ -6,6 +6,7 @@ import { registeredModel } from '../../services/shared/tidb/models.ts'
 import { decodeReasons } from '../../services/shared/tidb/row-bytes.ts'
 import { readSettings, type Settings } from '../../services/shared/tidb/settings.ts'
 import { featureNames, featureSetHash, indexOf, width } from '../fold/features.ts'
+import { unpackVector } from '../fold/vector-bytes.ts'
 import { createExplain, type Explain } from './explain.ts'
 import { codeOf } from './groups.ts'
 import { readNetwork } from './read-network.ts'
@@ -97,7 +98,7 @@ export function createExplainDecision(database: Database): (tenant: string, id: 
     return reading
   }
 
-  /** Throws `decision_unknown`, `features_differ`, and `model_unknown`, `model_corrupt` or `model_misfit` where the model is gone. */
+  /** Throws `decision_unknown`, `features_differ`, `features_damaged`, and `model_unknown`, `model_corrupt` or `model_misfit` where the model is gone. */
   return async function explainDecision(tenant, id) {
     const row = await rowOf(database, tenant, id)
     if (row.feature_set.toString('hex') !== featureSetHash)
@@ -109,7 +110,14 @@ export function createExplainDecision(database: Database): (tenant: string, id: 
     const explain = await modelOf(row.model, id)
     const { thresholds } = await readSettings(database, tenant, row.policy)
     const vector = new Float32Array(width)
-    new Uint8Array(vector.buffer).set(row.features)
+    if (!unpackVector(row.features, vector, 0, width))
+      throw new AssayError(
+        'features_damaged',
+        `The features of ${id} are no vector of ${width}; the reasons that were recorded with it stand`,
+        {
+          status: 409,
+        },
+      )
     const [{ logit, usualLogit, usual, added, reasons }] = explain(vector, [0])
     const parts = featureNames.map((feature, f): Part & { code: string | undefined } => ({
       feature,

@@ -1,4 +1,5 @@
 /** Fourth step: a score becomes advice by the bank's thresholds, with reasons, and an alert where a person should look. Pure but for the clock. */
+import { packVector } from '../../models/fold/vector-bytes.ts'
 import { AssayError } from '../shared/errors.ts'
 import { actions } from '../shared/events.ts'
 import { encodeChallengers } from '../shared/tidb/row-bytes.ts'
@@ -45,7 +46,6 @@ export function decide(clock: () => number) {
       const action = actionOf(score, thresholds)
       const raised = alertOn.includes(action)
       const sampled = action === 'approve' && !raised && isSampled(candidate.contentHash, sampleRate)
-      const vector = batch.features.subarray(i * batch.width, (i + 1) * batch.width)
       const row: Decided = {
         raw: candidate.raw,
         customer: candidate.customer,
@@ -58,7 +58,7 @@ export function decide(clock: () => number) {
         baseAmount: candidate.baseAmount,
         rateDate: candidate.rateDate,
         applied: candidate.applied,
-        features: Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength),
+        features: packVector(batch.features, i * batch.width, batch.width),
         score,
         action: actions.indexOf(action),
         alert: raised || sampled,

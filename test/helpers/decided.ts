@@ -1,5 +1,6 @@
 /** What became of records, as the steps before `record` make it. */
 import { width } from '../../models/fold/features.ts'
+import { packVector } from '../../models/fold/vector-bytes.ts'
 import type { Decided } from '../../services/detector/batch.ts'
 import type { Transaction } from '../../services/shared/events.ts'
 
@@ -17,7 +18,7 @@ export const decided = (t: Transaction, offset: number, overrides: Partial<Decid
     baseAmount: t.amount,
     rateDate: null,
     applied: { outcomes: 0, parties: 0 },
-    features: Buffer.alloc(width * 4),
+    features: packVector(new Float32Array(width), 0, width),
     score: 0,
     action: 0,
     alert: false,

@@ -2,6 +2,7 @@
 import { simulate } from '../../infra/simulator/simulate.ts'
 import { foldStream } from '../../models/data/from-simulator.ts'
 import { featureSetHash, width } from '../../models/fold/features.ts'
+import { packVector } from '../../models/fold/vector-bytes.ts'
 import { insertDecided, prepareForWriting } from '../../services/detector/record/insert.ts'
 import { customerOf, type Transaction } from '../../services/shared/events.ts'
 import type { Bank } from './bank.ts'
@@ -25,7 +26,7 @@ export async function writePast(b: Bank, { transactions, fraudRate = 0.1, seed =
   const vector = new Float32Array(width)
   const rows = taken.map(({ event }, offset) => {
     data.matrix.read(offset, offset + 1, vector)
-    const made = decided(event, offset, { features: Buffer.from(vector.slice().buffer), baseAmount: data.amounts[offset] })
+    const made = decided(event, offset, { features: packVector(vector, 0, width), baseAmount: data.amounts[offset] })
     return { ...made, customer: customerOf(event) }
   })
   const connection = await b.database.connect()

@@ -9,6 +9,7 @@ import { assay } from '../helpers/assay.ts'
 import { type Bank, bank, detector, isDecided, rows } from '../helpers/bank.ts'
 import { eventually } from '../helpers/servers.ts'
 import { sendAll, simulated } from '../helpers/simulated.ts'
+import { bitsOf, vectorOf } from '../helpers/vectors.ts'
 
 const day = 86_400_000
 const older = Buffer.from('0123456789abcdef', 'hex')
@@ -68,10 +69,10 @@ test('vectors of another version are recomputed as they would have been recorded
   const said = JSON.parse(await assay(b.config, featuresCommand(), 'backfill', '--tenant', b.name, '--json'))
   expect(said).toMatchObject({ others: changed.length, before: some.recomputed, recomputed: changed.length - some.recomputed, left: 0 })
   const found = await recomputed(b)
-  const own = ownWidth * Float32Array.BYTES_PER_ELEMENT
-  for (const r of changed) expect(found.get(r.id)?.subarray(0, own).equals(r.features.subarray(0, own)), r.id).toBe(true)
+  const own = (features: Buffer) => bitsOf(vectorOf(features).subarray(0, ownWidth))
+  for (const r of changed) expect(own(found.get(r.id) as Buffer), r.id).toBe(own(r.features))
   for (const r of later) expect(found.get(r.id)?.equals(r.features), r.id).toBe(true)
-  const counted = later.map((r) => new Float32Array(new Uint8Array(r.features).buffer).subarray(ownWidth))
+  const counted = later.map((r) => vectorOf(r.features).subarray(ownWidth))
   expect(counted.some((vector) => vector.some((value) => value > 20))).toBe(true)
   expect((await rows<Row>(b, 'SELECT features FROM transactions WHERE tenant = ?')).filter((r) => r.features.length === 12)).toHaveLength(
     changed.length,
@@ -83,11 +84,11 @@ test('vectors of another version are recomputed as they would have been recorded
   expect(data.description).toMatchObject({ rows: before.length, recomputed: changed.length })
   expect(lines.join()).toContain(`of ${changed.length} transactions of ${b.name} the features are recomputed`)
   const known = new Map(before.map((r) => [r.id, found.get(r.id) ?? r.features]))
-  const vectors = [...known.values()].map((v) => v.toString('hex')).sort()
+  const vectors = [...known.values()].map((v) => bitsOf(vectorOf(v))).sort()
   const read = Array.from({ length: data.rows }, (_, place) => {
     const out = new Float32Array(width)
     data.matrix.read(place, place + 1, out)
-    return Buffer.from(out.buffer).toString('hex')
+    return bitsOf(out)
   })
   expect(read.sort()).toEqual(vectors)
 })

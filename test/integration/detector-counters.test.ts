@@ -9,10 +9,11 @@ import { statesByRedis, statesByTiDB } from '../helpers/counted.ts'
 import { redisServer } from '../helpers/redis.ts'
 import { eventually, testTelemetry, unique } from '../helpers/servers.ts'
 import { record, transaction } from '../helpers/transactions.ts'
+import { vectorOf } from '../helpers/vectors.ts'
 
 const featuresOf = async (b: Bank, id: string): Promise<Record<string, number>> => {
   const [row] = await b.database.query<{ features: Buffer }>('SELECT features FROM transactions WHERE tenant = ? AND id = ?', [b.name, id])
-  const vector = new Float32Array(new Uint8Array(row.features).buffer)
+  const vector = vectorOf(row.features)
   return Object.fromEntries(featureNames.map((name, i) => [name, vector[i]]))
 }
 

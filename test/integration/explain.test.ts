@@ -2,6 +2,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { modelFolder } from '../../models/artefact.ts'
 import { featureSetHash, width } from '../../models/fold/features.ts'
+import { packVector } from '../../models/fold/vector-bytes.ts'
 import { createExplainDecision } from '../../models/reasons/decision.ts'
 import { loadScorer } from '../../models/scorer.ts'
 import { createConsole } from '../../services/console/service.ts'
@@ -37,7 +38,7 @@ async function decidedBank(): Promise<{ b: Bank; model: number; rows: ReturnType
         score: Math.round(scores[i] * 1e6) / 1e6,
         action: actions.indexOf(action),
         alert: action === 'review',
-        features: Buffer.from(vectors.slice(i * width, (i + 1) * width).buffer),
+        features: packVector(vectors, i * width, width),
         reasons: action === 'approve' ? [] : reasons,
         model: i === 1 ? model + 7 : model,
       })
@@ -81,6 +82,8 @@ test('a decision is explained from its row and its model: recorded reasons come 
   await expect(explain(b.name, 'nobody')).rejects.toMatchObject({ code: 'decision_unknown' })
   await expect(explain(b.name, 't-1')).rejects.toThrow(`Model ${model + 7}, which decided t-1, cannot explain it any more`)
   await expect(explain(b.name, 't-299')).rejects.toMatchObject({ code: 'features_differ' })
+  await b.database.execute('UPDATE transactions SET features = ? WHERE tenant = ? AND id = ?', [Buffer.alloc(80), b.name, approved.id])
+  await expect(explain(b.name, approved.id)).rejects.toMatchObject({ code: 'features_damaged' })
   await b.database.execute('UPDATE models SET artefact = ? WHERE version = ?', [Buffer.from('{}'), model])
   await expect(createExplainDecision(b.database)(b.name, told.id)).rejects.toMatchObject({ code: 'model_corrupt' })
 })

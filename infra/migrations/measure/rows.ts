@@ -1,10 +1,11 @@
 /** Made-up transactions of a year, and how a batch of them is written. */
 import { randomBytes } from 'node:crypto'
 import type { PoolConnection } from 'mysql2/promise'
-import { width } from '../../../models/fold/features.ts'
 import type { Value } from '../../../services/shared/tidb/database.ts'
 import type { Way } from './ways.ts'
 
+/** What a packed vector takes on average: see `models/fold/vector-bytes.ts`. */
+const vectorBytes = 153
 const day = 86_400_000
 const firstInstant = Date.UTC(2025, 0, 1)
 
@@ -56,7 +57,7 @@ export function make(n: number, total: number): Made {
     n,
     1234,
     null,
-    randomBytes(4 * width),
+    randomBytes(vectorBytes),
   ]
   const decided = [Buffer.alloc(8), Math.random(), 0, 0, 0, null, null, 1, 1, 0, time, time + 5]
   const links = [counterparty, device].map((entity) => ['bank', entity, time, id, customer])
