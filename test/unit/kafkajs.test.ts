@@ -100,7 +100,7 @@ const batch = fc
     records: fc.array(record, { minLength: 1, maxLength: 20 }),
     firstTimestamp: fc.integer({ min: 0, max: 2 ** 42 }),
     maxTimestamp: fc.integer({ min: 0, max: 2 ** 42 }),
-    producerId: fc.bigInt({ min: -1n, max: 2n ** 62n }).map((value) => ({ value })),
+    producerId: fc.bigInt({ min: -1n, max: 2n ** 62n }).map(String),
     producerEpoch: fc.integer({ min: 0, max: 32_767 }),
     firstSequence: fc.integer({ min: 0, max: 2 ** 31 - 1 }),
     transactional: fc.boolean(),
@@ -115,12 +115,10 @@ const batch = fc
 test('a batch is written byte for byte as kafkajs writes it, and read as kafkajs reads it', async () => {
   expect(RecordBatch).not.toBe(encodeBatch)
   expect(theirDecoder).not.toBe(decodeBatch)
-  const { Long } = { Long: require('kafkajs/src/utils/long') }
   await fc.assert(
     fc.asyncProperty(batch, async (b) => {
-      const producerId = Long.fromValue(b.producerId.value)
-      const ours = (await encodeBatch({ ...b, producerId })).buffer
-      const theirs = (await RecordBatch({ ...b, producerId, records: b.records.map(Record) })).buffer
+      const ours = (await encodeBatch(b)).buffer
+      const theirs = (await RecordBatch({ ...b, records: b.records.map(Record) })).buffer
       expect(ours.equals(theirs)).toBe(true)
       const read = await decodeBatch(new Decoder(ours))
       expect(read).toEqual(await theirDecoder(new Decoder(theirs)))

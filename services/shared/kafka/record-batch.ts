@@ -6,7 +6,6 @@ import { createRequire } from 'node:module'
 
 const require = createRequire(import.meta.url)
 
-type Long = { value: bigint }
 type Encoder = { buf: Buffer; offset: number; buffer: Buffer }
 type Decoder = {
   buffer: Buffer
@@ -40,7 +39,8 @@ export type WrittenBatch = {
   records: readonly WrittenRecord[]
   firstTimestamp: number | string
   maxTimestamp: number | string
-  producerId?: Long | number
+  /** Text of a producer that has one, else -1. */
+  producerId?: number | string
   producerEpoch?: number
   firstSequence?: number
   transactional?: boolean
@@ -166,7 +166,7 @@ export async function encodeBatch(batch: WrittenBatch): Promise<Encoder> {
   bytes.writeInt32BE(batch.lastOffsetDelta, 23)
   bytes.writeBigInt64BE(BigInt(batch.firstTimestamp), 27)
   bytes.writeBigInt64BE(BigInt(batch.maxTimestamp), 35)
-  bytes.writeBigInt64BE(typeof producerId === 'number' ? BigInt(producerId) : producerId.value, 43)
+  bytes.writeBigInt64BE(BigInt(producerId), 43)
   bytes.writeInt16BE(batch.producerEpoch ?? 0, 51)
   bytes.writeInt32BE(batch.firstSequence ?? 0, 53)
   bytes.writeInt32BE(records.length, 57)
