@@ -68,7 +68,7 @@ export function createRecorder(database: Database, telemetry: Telemetry, feature
     },
     async execute(sql, values) {
       const [result] = await c.query(sql, values as Value[])
-      return result as { affectedRows: number }
+      return result as { affectedRows: number; changedRows: number }
     },
   })
   const attempt = async (verdicts: readonly Verdict[], moves: readonly Move[]): Promise<boolean> => {

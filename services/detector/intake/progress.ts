@@ -64,23 +64,28 @@ export type Move = { tenant: string; topic: Input; partition: number; epoch: num
 
 /**
  * Moves progress inside the batch's transaction, all partitions by one statement. False when one of the rows is not ours any more or
- * stands elsewhere: then nothing may be written.
+ * stands elsewhere: then nothing may be written. Rows are named by their keys alone, which TiDB reads without making a plan: with the guards
+ * beside the keys the statement took twice as long. A row whose guard does not hold stays as it is, and counts as found, not as changed.
  */
 export async function advance(tx: Connection, moves: readonly Move[]): Promise<boolean> {
-  const same = 'tenant = ? AND topic = ? AND part = ?'
-  const each = (clause: string) => moves.map(() => clause).join(' ')
-  const key = (m: Move) => [m.tenant, m.topic, m.partition]
-  const { affectedRows } = await tx.execute(
-    `UPDATE progress SET last_record = CASE ${each(`WHEN ${same} THEN ?`)} END, updated = ?, next_offset = CASE ${each(`WHEN ${same} THEN ?`)} END
-     WHERE ${moves.map(() => `(${same} AND epoch = ? AND next_offset = ?)`).join(' OR ')}`,
+  const guarded = (column: string, value: string) =>
+    `${column} = CASE ${moves
+      .map(() => `WHEN tenant = ? AND topic = ? AND part = ? AND epoch = ? AND next_offset = ? THEN ${value}`)
+      .join(' ')} ELSE ${column} END`
+  const guard = (m: Move) => [m.tenant, m.topic, m.partition, m.epoch, m.from]
+  const now = Date.now()
+  // MariaDB assigns in this order, and the guards look at next_offset: it is the last.
+  const { changedRows } = await tx.execute(
+    `UPDATE progress SET ${guarded('last_record', '?')}, ${guarded('updated', '?')}, ${guarded('next_offset', '?')}
+     WHERE (tenant, topic, part) IN (${moves.map(() => '(?, ?, ?)').join(', ')})`,
     [
-      ...moves.flatMap((m) => [...key(m), m.lastRecord]),
-      Date.now(),
-      ...moves.flatMap((m) => [...key(m), m.to]),
-      ...moves.flatMap((m) => [...key(m), m.epoch, m.from]),
+      ...moves.flatMap((m) => [...guard(m), m.lastRecord]),
+      ...moves.flatMap((m) => [...guard(m), now]),
+      ...moves.flatMap((m) => [...guard(m), m.to]),
+      ...moves.flatMap((m) => [m.tenant, m.topic, m.partition]),
     ],
   )
-  return affectedRows === moves.length
+  return changedRows === moves.length
 }
 
 /** Where a batch stands whose progress could not be moved, or whose COMMIT was not answered; `by` are the steps that are not ours any more. */

@@ -6,7 +6,8 @@ import { AssayError, messageOf } from '../errors.ts'
 export type Value = string | number | bigint | boolean | Date | Buffer | null
 export type Connection = {
   query<Row>(sql: string, values?: readonly Value[]): Promise<Row[]>
-  execute(sql: string, values?: readonly Value[]): Promise<{ affectedRows: number }>
+  /** `affectedRows` counts what was found, `changedRows` what is another than before. */
+  execute(sql: string, values?: readonly Value[]): Promise<{ affectedRows: number; changedRows: number }>
 }
 export type Database = Connection & {
   /** Runs `work` in one transaction, and again from its beginning when the database says that it may be repeated. */
@@ -89,7 +90,8 @@ export function createDatabase(address: SqlAddress, options: { poolSize?: number
     },
     async execute(sql, values = []) {
       const [result] = await connection.query(sql, values as Value[])
-      return { affectedRows: (result as ResultSetHeader).affectedRows }
+      const { affectedRows, changedRows } = result as ResultSetHeader
+      return { affectedRows, changedRows }
     },
   })
   const onPool = over(pool)
