@@ -15,7 +15,9 @@ const bench = (...args: string[]): Promise<string> =>
     })
   })
 
-test('latency is measured at each rate and at 70 % of the highest, all that was sent is decided, and the plot is drawn', async () => {
+test('latency is measured at each rate and at 70 % of the highest, all that was sent is decided, and the plot is drawn', {
+  timeout: 180_000,
+}, async () => {
   const directory = mkdtempSync(join(tmpdir(), 'assay-latency-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))
   const lines = (await bench('latency', '--quick', '--json', '--plots', directory)).trim().split('\n')
