@@ -25,7 +25,7 @@ const rates = (text: string) =>
     return Number(rate)
   })
 
-const quick = { rates: [200, 1000], backlog: 5000, runs: 1, seconds: 1, warm: 1 }
+const quick = { rates: [200, 1000], backlog: 2000, runs: 1, seconds: 1, warm: 1 }
 
 /** The points of the plot. */
 export const drawn = (points: readonly Point[]): LatencyPoint[] =>
@@ -73,7 +73,7 @@ export const addLatency = (program: Command): Command =>
     .option('--runs <number>', 'how often each rate is measured, by turns', whole(1), 3)
     .option('--seconds <number>', 'how long each time', whole(1), 20)
     .option('--warm <number>', 'seconds before that, which do not count', whole(0), 3)
-    .option('--quick', '200 and 1,000 a second and 70 % of the highest, a second each, over a backlog of 5,000')
+    .option('--quick', '200 and 1,000 a second and 70 % of the highest, a second each, over a backlog of 2,000')
     .option('--profile <directory>', 'write a CPU profile of the detector there, which slows it a little')
     .option('--plots <directory>', 'draw latency against rate there, as latency.svg')
     .option('--json', 'print the report as JSON on the last line')

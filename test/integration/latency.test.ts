@@ -23,7 +23,7 @@ test('latency is measured at each rate and at 70 % of the highest, all that was 
   const lines = (await bench('latency', '--quick', '--json', '--plots', directory)).trim().split('\n')
   const { highest, points, conditions, targets } = JSON.parse(lines[lines.length - 1]) as LatencyReport
   expect(points.map((p) => p.perSecond)).toEqual([200, 1000, Math.round(highest * 0.7)])
-  expect(conditions).toMatchObject({ backlog: 5000, arrivals: 'Poisson', runs: 1 })
+  expect(conditions).toMatchObject({ backlog: 2000, arrivals: 'Poisson', runs: 1 })
   for (const { sent, decided, alerts, alerted, toDecision, lateness } of points) {
     expect(sent).toBeGreaterThan(100)
     expect(decided).toBe(sent)
