@@ -11,10 +11,30 @@ const byBytes = (a: string, b: string) => (a < b ? -1 : 1)
  * nor the way a zone is written matters.
  */
 export function contentHash(t: Transaction, time: number): Buffer {
-  let text = `${t.id}${separator}${t.kind}${separator}${t.originalId ?? ''}${separator}${t.instrument}${separator}${t.last4 ?? ''}${separator}${t.customer ?? ''}`
-  text += `${separator}${t.direction}${separator}${t.counterparty ?? ''}${separator}${t.counterpartyName ?? ''}${separator}${t.category ?? ''}`
-  text += `${separator}${t.amount}${separator}${t.currency}${separator}${time}${separator}${t.entryMode ?? ''}${separator}${t.channel ?? ''}${separator}${t.device ?? ''}`
-  text += `${separator}${t.ip ?? ''}${separator}${t.place ? `${t.place.lat},${t.place.lon}` : ''}${separator}${t.country ?? ''}${separator}${t.response ?? ''}`
+  const { place } = t
+  // Joined, what is not there is empty; adding texts one by one makes four times the garbage.
+  let text = [
+    t.id,
+    t.kind,
+    t.originalId,
+    t.instrument,
+    t.last4,
+    t.customer,
+    t.direction,
+    t.counterparty,
+    t.counterpartyName,
+    t.category,
+    t.amount,
+    t.currency,
+    time,
+    t.entryMode,
+    t.channel,
+    t.device,
+    t.ip,
+    place && `${place.lat},${place.lon}`,
+    t.country,
+    t.response,
+  ].join(separator)
   if (t.extra) for (const name of Object.keys(t.extra).toSorted(byBytes)) text += `${separator}${name}=${JSON.stringify(t.extra[name])}`
   return hash('sha256', text, 'buffer').subarray(0, 16)
 }
