@@ -20,7 +20,9 @@ export function readSettings(): Settings {
 }
 
 export function writeSettings(settings: Settings): void {
-  writeFileSync(place, `${JSON.stringify(settings, null, 2)}\n`)
+  // Lists of numbers in one line, as this repository's formatter has them.
+  const text = JSON.stringify(settings, null, 2).replace(/\[[\d,\s]+\]/g, (list) => JSON.stringify(JSON.parse(list)).replaceAll(',', ', '))
+  writeFileSync(place, `${text}\n`)
 }
 
 export const profileOf = ({ profile }: Setting): FeatureProfile =>

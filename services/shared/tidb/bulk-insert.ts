@@ -10,31 +10,60 @@ const require = createRequire(import.meta.url)
 /** A file of mysql2 that it does not export. */
 const internal = (path: string) => require(join(dirname(require.resolve('mysql2')), 'lib', path))
 
-type State = (packet: unknown, connection: Core) => State | null
-type Command = { start: State; options: unknown; resultsetHeader: State }
+type Answer = { isError(): boolean; asError(encoding: string): Error }
 type Core = {
   config: { clientFlags: number }
+  clientEncoding: string
   serverCapabilityFlags: number
+  sequenceId: number
   addCommand(command: unknown): void
   writePacket(packet: unknown): void
   prepare(sql: string, done: (error: Error | null, statement: { id: number }) => void): void
 }
-const Execute = internal('commands/execute.js') as new (options: object, done: (error: Error | null) => void) => Command
+type Done = (error: Error | null) => void
+const Command = internal('commands/command.js') as new () => { emit(event: 'end'): void }
 const Packet = internal('packets/packet.js') as new (id: number, buffer: Buffer, start: number, end: number) => unknown
 
-/** Sends what is written already; the answer is read as mysql2 reads it. */
-class ExecuteWritten extends Execute {
-  readonly #packet: Buffer
+/**
+ * Sends statements that are written already, all at once, so that the database goes from one to the next without waiting for this process, which may be busy
+ * with the next batch. Done when all are answered, with the first error if there is one: a statement behind a failed one is carried out.
+ */
+class ExecuteWritten extends Command {
+  readonly sql: string
+  onResult: Done
+  readonly #packets: readonly Buffer[]
+  /** The number that the answer to each statement bears. */
+  readonly #numbers: number[] = []
+  #answered = 0
+  #error: Error | null = null
 
-  constructor(sql: string, packet: Buffer, done: (error: Error | null) => void) {
-    super({ sql }, done)
-    this.#packet = packet
+  constructor(sql: string, packets: readonly Buffer[], done: Done) {
+    super()
+    this.sql = sql
+    this.#packets = packets
+    this.onResult = done
   }
 
-  override start = (_: unknown, connection: Core): State => {
-    this.options = connection.config
-    connection.writePacket(new Packet(0, this.#packet, 0, this.#packet.length))
-    return this.resultsetHeader
+  /** mysql2 calls this to begin, without an answer, and then for each answer; true ends the command. */
+  execute(answer: Answer | undefined, connection: Core): boolean {
+    if (answer === undefined) {
+      for (const packet of this.#packets) {
+        connection.sequenceId = 0
+        connection.writePacket(new Packet(0, packet, 0, packet.length))
+        this.#numbers.push(connection.sequenceId)
+      }
+      connection.sequenceId = this.#numbers[0]
+      return false
+    }
+    if (answer.isError()) this.#error ??= answer.asError(connection.clientEncoding)
+    this.#answered++
+    if (this.#answered < this.#packets.length) {
+      connection.sequenceId = this.#numbers[this.#answered]
+      return false
+    }
+    this.onResult(this.#error)
+    this.emit('end')
+    return true
   }
 }
 
@@ -46,27 +75,37 @@ const executeStatement = 0x17
 const parameterCountAvailable = 0x08
 const queryAttributes = 1 << 27
 const headerBytes = 14
+/** Bytes that are kept from one call to the next: more than 512 ordinary rows take. */
+const mostKept = 1 << 20
 
 /** Rows of one statement: few sizes, so that few are prepared, and near enough to each other that three statements hold most batches. */
 const sizes = [512, 448, 384, 320, 256, 224, 192, 160, 128, 96, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1]
 
 /** Where the parameters of a row are written, in the order of the columns, each by the method of its column's type. None can be NULL. */
 export class Parameters {
-  #buffer = Buffer.allocUnsafeSlow(1 << 20)
+  #buffer = Buffer.allocUnsafeSlow(mostKept)
+  #begin = 0
   #at = 0
+
+  /** Writes over what was written so far. */
+  reset(): void {
+    this.#at = 0
+    if (this.#buffer.length > mostKept) this.#buffer = Buffer.allocUnsafeSlow(mostKept)
+  }
 
   /** Begins a statement of `rows` rows. */
   begin(id: number, rows: number, columns: readonly ColumnType[], withCount: boolean): void {
     const count = rows * columns.length
     const bitmap = (count + 7) >> 3
-    this.#at = 4
+    this.#begin = this.#at
     this.#room(headerBytes + 9 + bitmap + 1 + count * 3)
     const buffer = this.#buffer
-    buffer[4] = executeStatement
-    buffer.writeUInt32LE(id, 5)
-    buffer[9] = withCount ? parameterCountAvailable : 0
-    buffer.writeUInt32LE(1, 10)
-    this.#at = headerBytes
+    const at = this.#begin
+    buffer[at + 4] = executeStatement
+    buffer.writeUInt32LE(id, at + 5)
+    buffer[at + 9] = withCount ? parameterCountAvailable : 0
+    buffer.writeUInt32LE(1, at + 10)
+    this.#at = at + headerBytes
     if (withCount) this.#length(count)
     buffer.fill(0, this.#at, this.#at + bitmap)
     this.#at += bitmap
@@ -132,15 +171,16 @@ export class Parameters {
     this.#at += buffer.write(value, this.#at)
   }
 
-  /** The packet as it goes out; it is written over by the next statement. */
+  /** The statement's packet as it goes out. */
   packet(): Buffer {
-    return this.#buffer.subarray(0, this.#at)
+    return this.#buffer.subarray(this.#begin, this.#at)
   }
 
   #room(bytes: number): void {
     if (this.#at + bytes <= this.#buffer.length) return
+    // Packets that are finished stay where they are.
     const grown = Buffer.allocUnsafeSlow(2 * (this.#at + bytes))
-    grown.set(this.#buffer.subarray(0, this.#at))
+    grown.set(this.#buffer.subarray(this.#begin, this.#at), this.#begin)
     this.#buffer = grown
   }
 
@@ -158,7 +198,7 @@ export class Parameters {
   }
 }
 
-/** What a connection keeps: its prepared statements by their rows, and the buffer of the one that is on its way. */
+/** What a connection keeps: its prepared statements by their rows, and the buffer of those that are on their way. */
 type OfConnection = { statements: Map<number, number>; parameters: Parameters }
 
 /** Makes the insert of rows into a table. `write` gives a row's parameters in the order of `columns`; `common` is what the rows of a call share. */
@@ -195,14 +235,18 @@ export function bulkInsert<Row, Common>(
     const core = connection.connection as unknown as Core
     const { statements, parameters } = stateOf(core)
     const withCount = (core.config.clientFlags & core.serverCapabilityFlags & queryAttributes) !== 0
+    const packets: Buffer[] = []
+    parameters.reset()
     for (let from = 0; from < rows.length; ) {
       const n = sizes.find((size) => size <= rows.length - from) as number
       parameters.begin(await prepare(core, statements, n), n, columnTypes, withCount)
       for (let i = from; i < from + n; i++) write(parameters, rows[i], common)
-      await new Promise<void>((resolve, reject) => {
-        core.addCommand(new ExecuteWritten(head, parameters.packet(), (error) => (error ? reject(error) : resolve())))
-      })
+      packets.push(parameters.packet())
       from += n
     }
+    if (packets.length === 0) return
+    await new Promise<void>((resolve, reject) => {
+      core.addCommand(new ExecuteWritten(head, packets, (error) => (error ? reject(error) : resolve())))
+    })
   }
 }
