@@ -16,8 +16,8 @@ export const breaks = {
     edits: [
       {
         file: 'services/detector/intake/progress.ts',
-        from: 'AND epoch = ? AND next_offset = ?)',
-        to: 'AND ? IS NOT NULL AND ? IS NOT NULL)',
+        from: 'AND epoch = ? AND next_offset = ? THEN',
+        to: 'AND ? IS NOT NULL AND ? IS NOT NULL THEN',
       },
       {
         file: 'services/detector/intake/progress.ts',
@@ -33,7 +33,7 @@ export const breaks = {
     caughtBy: 'changed',
     edits: [
       { file: 'services/detector/enrich.ts', from: 'if (decided) return again(candidate, decided.contentHash, decided)', to: '' },
-      { file: 'services/detector/record/insert.ts', from: 'INSERT INTO transactions (', to: 'REPLACE INTO transactions (' },
+      { file: 'services/shared/tidb/bulk-insert.ts', from: 'const head = `INSERT INTO', to: 'const head = `REPLACE INTO' },
     ],
     steps: [],
   },
