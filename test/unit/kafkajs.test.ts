@@ -84,15 +84,14 @@ const bytes = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc.uint8Array({ maxLength: 300 }).map((a) => Buffer.from(a)),
 )
+/** Names that every object has are left to a test of their own: kafkajs reads them wrong. */
+const headerName = fc.string({ minLength: 1, maxLength: 9 }).filter((name) => !(name in {}))
 const record = fc.record({
   key: bytes,
   value: bytes,
-  headers: fc.option(
-    fc.dictionary(fc.string({ minLength: 1, maxLength: 9 }), fc.oneof(fc.string(), fc.array(fc.string(), { minLength: 1, maxLength: 3 }))),
-    {
-      nil: undefined,
-    },
-  ),
+  headers: fc.option(fc.dictionary(headerName, fc.oneof(fc.string(), fc.array(fc.string(), { minLength: 1, maxLength: 3 }))), {
+    nil: undefined,
+  }),
   timestampDelta: fc.oneof(fc.constant(0), fc.integer(), fc.integer({ min: 0, max: 2 ** 45 })),
 })
 const batch = fc
@@ -124,6 +123,18 @@ test('a batch is written byte for byte as kafkajs writes it, and read as kafkajs
       expect(read).toEqual(await theirDecoder(new Decoder(theirs)))
     }),
   )
+})
+
+test('headers whose names every object has are read as they were sent', async () => {
+  const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty']
+  const headers = Object.fromEntries(names.map((name) => [name, [`first ${name}`, `second ${name}`]]))
+  const sent = { key: 'k', value: 'v', headers, offsetDelta: 0, timestampDelta: 0 }
+  const { records } = await decodeBatch(
+    new Decoder((await encodeBatch({ records: [sent], firstTimestamp: 1, maxTimestamp: 1, lastOffsetDelta: 0 })).buffer),
+  )
+  expect(Object.keys(records[0].headers)).toEqual(names)
+  for (const name of names) expect(records[0].headers[name].map(String)).toEqual(headers[name])
+  expect({}.constructor).toBe(Object)
 })
 
 test('a batch that is cut off is told as kafkajs tells it', async () => {

@@ -203,8 +203,11 @@ class Reader {
   }
 
   headers(): Record<string, unknown> {
-    const headers: Record<string, unknown> = {}
-    for (let left = this.varint(); left > 0; left--) {
+    let left = this.varint()
+    if (left <= 0) return {}
+    // Without a prototype: a header may be called `constructor` or `__proto__`, and is not one that was there before.
+    const headers: Record<string, unknown> = Object.create(null)
+    for (; left > 0; left--) {
       const name = this.bytes()?.toString() ?? 'null'
       const value = this.bytes()
       const before = headers[name]
