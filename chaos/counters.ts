@@ -6,16 +6,20 @@ import { effectOf, type LabelMove } from '../services/detector/counters/labels.t
 import { patternOf } from '../services/detector/counters/names.ts'
 import type { Store } from '../services/detector/counters/store.ts'
 import type { Database } from '../services/shared/tidb/database.ts'
+import type { EventRow } from '../services/shared/tidb/row-event.ts'
 
 type Place = { part: number; log: number; log_offset: number }
-type Row = Place & { time: number; event: Buffer }
+type Row = Place & EventRow
 
 const page = 1000
 
 /** What each entity should hold: every decided transaction and every label once. */
 async function expected(database: Database, tenant: string): Promise<Map<string, Uint32Array>> {
   const entries = new Entries()
-  const rows = await database.query<Row>('SELECT time, event, part, log, log_offset FROM transactions WHERE tenant = ?', [tenant])
+  const rows = await database.query<Row>(
+    'SELECT tenant, customer, id, time, event, part, log, log_offset FROM transactions WHERE tenant = ?',
+    [tenant],
+  )
   for (const row of rows) addRow(entries, { tenant, topic: 'transactions', partition: row.part }, row)
   const labels = await database.query<LabelMove & Place>('SELECT * FROM label_moves WHERE tenant = ?', [tenant])
   for (const move of labels)

@@ -3,13 +3,13 @@ import { Grow } from '../../models/columns/grow.ts'
 import { type Stretch, stretchesOf } from '../../models/data/decided-pages.ts'
 import { type Matrix, MatrixWriter } from '../../models/data/matrix.ts'
 import { placeIn } from '../../models/sorted.ts'
-import type { Transaction } from '../../services/shared/events.ts'
 import type { Database } from '../../services/shared/tidb/database.ts'
+import { decodeEvent, type EventRow } from '../../services/shared/tidb/row-event.ts'
 import type { Range } from '../verify/customers.ts'
 import { countersWidth, createCountersAsOf } from './counters-as-of.ts'
 import { labelsAsCounted } from './labels-as-of.ts'
 
-type Row = { time: number; event: Buffer; log_offset: number; decided: number; wanted: number }
+type Row = EventRow & { log_offset: number; decided: number; wanted: number }
 
 const page = 2000
 const day = 86_400_000
@@ -25,7 +25,7 @@ async function* arrivals(
 ): AsyncGenerator<Row> {
   for (let after = -1; ; ) {
     const rows = await database.query<Row>(
-      `SELECT time, event, log_offset, decided, (time >= ? AND time < ? AND NOT (feature_set <=> ?)) AS wanted FROM transactions
+      `SELECT tenant, customer, id, time, event, log_offset, decided, (time >= ? AND time < ? AND NOT (feature_set <=> ?)) AS wanted FROM transactions
        WHERE tenant = ? AND part = ? AND log = ? AND log_offset > ? AND time >= ? AND time < ? ORDER BY log_offset LIMIT ${page}`,
       [from, to, present, tenant, part, log, after, from - reach, to + ahead],
     )
@@ -71,9 +71,9 @@ export async function readCountedRows(
     let lane: Lane | undefined
     for (const other of lanes) if (other.row && (!lane?.row || other.row.decided < lane.row.decided)) lane = other
     if (!lane?.row) break
-    const { time, event, log_offset, decided, wanted } = lane.row
+    const { time, log_offset, decided, wanted } = lane.row
     for (; label < labels.length && labels[label].at <= decided; label++) counters.addLabel(labels[label])
-    const transaction = JSON.parse(event.toString()) as Transaction
+    const transaction = decodeEvent(lane.row)
     if (wanted) {
       const { out, start } = writer.row
       counters.read(transaction, time, out, start)

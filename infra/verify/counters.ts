@@ -9,6 +9,7 @@ import { featureSetHash, ownWidth, width } from '../../models/fold/features.ts'
 import { unpackVector } from '../../models/fold/vector-bytes.ts'
 import type { Transaction } from '../../services/shared/events.ts'
 import type { Database } from '../../services/shared/tidb/database.ts'
+import { decodeEvent, type EventRow } from '../../services/shared/tidb/row-event.ts'
 import type { Range } from './customers.ts'
 
 /** Milliseconds by which a counter may be behind or ahead of a decision. */
@@ -26,7 +27,7 @@ const compared = [
   { every: span * day, features: ['count_30d', 'cards_30d'] },
 ].map(({ every, features }) => ({ every, places: features.map((name) => counterFeatures.findIndex((f) => f.name === name)) }))
 
-type Row = { customer: string; time: number; id: string; event: Buffer; decided: number; features: Buffer; feature_set: Buffer }
+type Row = EventRow & { decided: number; features: Buffer; feature_set: Buffer }
 type Event = { time: number; decided: number; card: number }
 type Seen = { id: string; time: number; decided: number; recorded: Float32Array }
 type Entity = { events: Event[]; seen: Seen[] }
@@ -35,7 +36,7 @@ type Entity = { events: Event[]; seen: Seen[] }
 async function* rowsOf(database: Database, tenant: string, { from, to }: Range): AsyncGenerator<Row> {
   for (let [customer, time, id] = ['', 0, '']; ; ) {
     const rows = await database.query<Row>(
-      `SELECT customer, time, id, event, decided, features, feature_set FROM transactions
+      `SELECT tenant, customer, time, id, event, decided, features, feature_set FROM transactions
        WHERE tenant = ? AND time >= ? AND time < ? AND (customer, time, id) > (?, ?, ?) ORDER BY customer, time, id LIMIT ${page}`,
       [tenant, from, to, customer, time, id],
     )
@@ -58,7 +59,7 @@ async function seenIn(database: Database, tenant: string, range: Range): Promise
     decisions++
     const vector = new Float32Array(width)
     unpackVector(row.features, vector, 0, width)
-    namesOf(JSON.parse(row.event.toString()) as Transaction).forEach((name, type) => {
+    namesOf(decodeEvent(row)).forEach((name, type) => {
       if (name === undefined) return
       const at = ownWidth + type * counterFeatures.length
       const entity = entities.get(name) ?? { events: [], seen: [] }
@@ -106,7 +107,7 @@ export async function compareCounters(
 ): Promise<{ compared: number; beyond: string[] }> {
   const { entities, decisions } = await seenIn(database, tenant, { from, to })
   for await (const row of rowsOf(database, tenant, { from: from - reach, to: to + reach })) {
-    const transaction = JSON.parse(row.event.toString()) as Transaction
+    const transaction = decodeEvent(row)
     for (const name of namesOf(transaction)) {
       if (name === undefined) continue
       entities.get(name)?.events.push({ time: row.time, decided: row.decided, card: cardBit(hashOf(transaction.instrument)) })

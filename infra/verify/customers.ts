@@ -4,13 +4,10 @@ import { horizon } from '../../models/fold/history.ts'
 import type { CustomerFacts } from '../../models/fold/parties.ts'
 import { positionOf } from '../../services/detector/batch.ts'
 import type { Database } from '../../services/shared/tidb/database.ts'
+import type { EventRow } from '../../services/shared/tidb/row-event.ts'
 
 export type Range = { from: number; to: number }
-export type Row = {
-  customer: string
-  time: number
-  id: string
-  event: Buffer
+export type Row = EventRow & {
   content_hash: Buffer
   part: number
   log: number
@@ -58,7 +55,7 @@ export async function readHeld(
   const held = new Map<string, Held>(customers.map((c) => [c, { rows: [], outcomes: [], versions: [] }]))
   const since = from - horizon
   const rows = await database.query<Row>(
-    `SELECT customer, time, id, event, content_hash, part, log, log_offset, outcomes_to, parties_to, base_amount, features, feature_set, score, action, alert,
+    `SELECT tenant, customer, time, id, event, content_hash, part, log, log_offset, outcomes_to, parties_to, base_amount, features, feature_set, score, action, alert,
        sampled, challengers, model, policy, backend FROM transactions WHERE tenant = ? AND customer IN (?) AND time > ? AND time < ?`,
     [tenant, customers, since, to + horizon] as never,
   )

@@ -5,7 +5,8 @@ import { Profile } from '../../models/fold/profile.ts'
 import { unpackVector } from '../../models/fold/vector-bytes.ts'
 import { contentHash } from '../../services/detector/content-hash.ts'
 import { isSampled } from '../../services/detector/decide.ts'
-import { actions, customerOf, type Transaction } from '../../services/shared/events.ts'
+import { actions, customerOf } from '../../services/shared/events.ts'
+import { decodeEvent } from '../../services/shared/tidb/row-event.ts'
 import { actionOf, type Settings } from '../../services/shared/tidb/settings.ts'
 import type { Held, Range, Row } from './customers.ts'
 
@@ -25,11 +26,10 @@ export function* recompute({ rows, outcomes, versions }: Held, { from, to }: Ran
       profile.addOutcome(happened_at, known_at, result, id)
     }
     for (; known < versions.length && versions[known].position < row.parties_to; known++) profile.addParty(versions[known])
-    const transaction = JSON.parse(row.event.toString()) as Transaction
+    const transaction = decodeEvent(row)
     const entry = entryOf(transaction, row.base_amount, row.time)
     if (row.time >= from && row.time < to) {
       const contentDiffers =
-        transaction.id !== row.id ||
         customerOf(transaction) !== row.customer ||
         Date.parse(transaction.time) !== row.time ||
         !contentHash(transaction, row.time).equals(row.content_hash)

@@ -1,6 +1,6 @@
 /** Decided transactions as numbers, while nobody knows how many there will be. */
 import { AssayError } from '../../services/shared/errors.ts'
-import type { Transaction } from '../../services/shared/events.ts'
+import { decodeEvent } from '../../services/shared/tidb/row-event.ts'
 import { Grow } from '../columns/grow.ts'
 import { width } from '../fold/features.ts'
 import { unpackVector } from '../fold/vector-bytes.ts'
@@ -39,7 +39,7 @@ export class Rows {
     if (!unpackVector(row.features, out, start, width))
       throw new AssayError('features_damaged', `The features at ${nameOf(stretch)}, offset ${row.log_offset}, are no vector of ${width}`)
     this.writer.next()
-    const { channel, country } = JSON.parse(row.event.toString()) as Transaction
+    const { channel, country } = decodeEvent({ ...row, tenant: stretch.tenant })
     this.times.push(row.time)
     this.amounts.push(row.base_amount)
     this.offsets.push(row.log_offset)

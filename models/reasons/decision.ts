@@ -4,6 +4,7 @@ import { actions, type Reason, type Transaction } from '../../services/shared/ev
 import type { Database } from '../../services/shared/tidb/database.ts'
 import { registeredModel } from '../../services/shared/tidb/models.ts'
 import { decodeReasons } from '../../services/shared/tidb/row-bytes.ts'
+import { decodeEvent } from '../../services/shared/tidb/row-event.ts'
 import { readSettings, type Settings } from '../../services/shared/tidb/settings.ts'
 import { featureNames, featureSetHash, indexOf, width } from '../fold/features.ts'
 import { unpackVector } from '../fold/vector-bytes.ts'
@@ -134,7 +135,7 @@ export function createExplainDecision(database: Database): (tenant: string, id: 
     return {
       tenant,
       transaction: id,
-      event: JSON.parse(row.event.toString()) as Transaction,
+      event: decodeEvent({ ...row, tenant, id }),
       customer: row.customer,
       time: Number(row.time),
       decided: Number(row.decided),

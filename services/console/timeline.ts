@@ -1,7 +1,8 @@
 /** What one customer did, newest first, with what was decided and what was said about it since. */
-import { actions, type Transaction } from '../shared/events.ts'
+import { actions } from '../shared/events.ts'
 import type { Database } from '../shared/tidb/database.ts'
 import { decodeReasons } from '../shared/tidb/row-bytes.ts'
+import { decodeEvent } from '../shared/tidb/row-event.ts'
 import type { TimelineEntry } from './api.ts'
 
 type Row = {
@@ -61,7 +62,7 @@ export async function readTimeline(
   )
   const outcomeOf = new Map(outcomes.map((o) => [o.transaction_id, { result: o.result, happenedAt: Number(o.happened_at) }]))
   return rows.map((row) => ({
-    event: JSON.parse(row.event.toString()) as Transaction,
+    event: decodeEvent({ ...row, tenant, customer }),
     time: Number(row.time),
     decided: Number(row.decided),
     score: row.score,

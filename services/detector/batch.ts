@@ -50,9 +50,8 @@ export type Decided = {
   customer: string
   time: number
   id: string
-  event: Buffer
-  /** The event as it was parsed, and whether it came late; absent on a row that was read back. */
-  transaction?: Transaction
+  transaction: Transaction
+  /** Whether it came late; absent on a row that was read back. */
   late?: boolean
   contentHash: Buffer
   baseAmount: number

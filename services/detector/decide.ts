@@ -51,7 +51,6 @@ export function decide(clock: () => number) {
         customer: candidate.customer,
         time: candidate.time,
         id: candidate.transaction.id,
-        event: candidate.raw.value as Buffer,
         transaction: candidate.transaction,
         late: candidate.late,
         contentHash: candidate.contentHash,

@@ -1,6 +1,6 @@
 /** Rows become messages, byte for byte the same whenever it is done: a row holds all that its messages contain. */
 import { createHash } from 'node:crypto'
-import { type Alert, actions, type Decision, type Transaction, tenantTopic, topics } from '../shared/events.ts'
+import { type Alert, actions, type Decision, tenantTopic, topics } from '../shared/events.ts'
 import type { Outgoing } from '../shared/kafka/bus.ts'
 import type { Decided } from './batch.ts'
 
@@ -9,7 +9,7 @@ export const alertId = (tenant: string, id: string): string => createHash('sha25
 
 /** The decision, and the alert if there is one. */
 export function messagesOf(tenant: string, row: Decided): Outgoing[] {
-  const transaction = row.transaction ?? (JSON.parse(row.event.toString()) as Transaction)
+  const { transaction } = row
   const decidedAt = new Date(row.decided).toISOString()
   const action = actions[row.action]
   const decision: Decision = {

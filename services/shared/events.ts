@@ -30,8 +30,10 @@ export const Place = Type.Object(
 )
 
 export const kinds = ['authorization', 'capture', 'transfer', 'refund', 'reversal', 'adjustment'] as const
+export const directions = ['debit', 'credit'] as const
 export const channels = ['pos', 'ecommerce', 'atm', 'moto', 'mobile', 'online', 'branch', 'other'] as const
 export const entryModes = ['chip', 'contactless', 'magstripe', 'manual', 'ecommerce', 'recurring', 'token', 'other'] as const
+export const responses = ['approved', 'declined'] as const
 export const actions = ['approve', 'challenge', 'review', 'decline'] as const
 export const dispositions = ['fraud', 'genuine', 'inconclusive'] as const
 /** Who says what a transaction was, by falling weight: where they disagree, the weightier one is believed. */
@@ -55,7 +57,7 @@ export const Transaction = Type.Object(
     customer: optional(
       Type.String({ pattern: '^[!-~]{1,64}$', description: 'Who holds the instrument; without one the instrument stands for it' }),
     ),
-    direction: Type.Enum(['debit', 'credit']),
+    direction: Type.Enum([...directions]),
     counterparty: optional(Token),
     counterpartyName: optional(Text(140, 'Name of the merchant or payee')),
     category: optional(Type.String({ pattern: '^[!-~]{1,16}$', description: 'Merchant category code or the bank’s own category' })),
@@ -68,7 +70,7 @@ export const Transaction = Type.Object(
     ip: optional(Type.String({ pattern: '^[0-9a-fA-F.:]{2,45}$' })),
     place: optional(Place),
     country: optional(Country),
-    response: optional(Type.Enum(['approved', 'declined'], { description: "The bank's own response so far" })),
+    response: optional(Type.Enum([...responses], { description: "The bank's own response so far" })),
     extra: optional(
       Type.Record(Type.String({ pattern: '^[!-~]{1,64}$' }), Type.Union([Type.String({ maxLength: 500 }), Type.Number(), Type.Boolean()]), {
         description: 'Anything else that the bank wants kept with the transaction',

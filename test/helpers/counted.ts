@@ -8,6 +8,7 @@ import { codes } from '../../services/detector/counters/script.ts'
 import type { Store } from '../../services/detector/counters/store.ts'
 import type { Transaction } from '../../services/shared/events.ts'
 import type { Database } from '../../services/shared/tidb/database.ts'
+import { decodeEvent, type EventRow, encodeEvent } from '../../services/shared/tidb/row-event.ts'
 
 export type States = Map<string, Uint32Array>
 
@@ -34,7 +35,7 @@ export async function putDecided(
           const time = Date.parse(t.time)
           const place = [Buffer.alloc(16), partition, log, offset, 0, 0]
           const decided = [t.amount, null, Buffer.alloc(4), Buffer.alloc(8), 0.1, 0, 0, 0, null, null, 1, 1, 0, time, time]
-          return [t.tenant, t.customer, time, t.id, Buffer.from(JSON.stringify(t)), ...place, ...decided]
+          return [t.tenant, t.customer, time, t.id, encodeEvent(t, time), ...place, ...decided]
         }),
       ] as never,
     )
@@ -43,10 +44,9 @@ export async function putDecided(
 /** What every entity's counters are by what TiDB holds. */
 export async function statesByTiDB(database: Database): Promise<States> {
   const states: States = new Map()
-  for (const { tenant, event, time } of await database.query<{ tenant: string; event: Buffer; time: number }>(
-    'SELECT tenant, event, time FROM transactions',
-  )) {
-    const transaction = JSON.parse(event.toString()) as Transaction
+  for (const row of await database.query<EventRow>('SELECT tenant, customer, id, time, event FROM transactions')) {
+    const { tenant, time } = row
+    const transaction = decodeEvent(row)
     for (const name of entitiesOf(tenant, transaction))
       if (name !== undefined) applyEntry(stateOf(states, name), Math.floor(time / 1000), cardBit(hashOf(transaction.instrument)))
   }

@@ -7,13 +7,21 @@ import type { Transaction } from '../../services/shared/events.ts'
 /** A transaction as it was decided at an offset of partition 0. */
 export const decided = (t: Transaction, offset: number, overrides: Partial<Decided> = {}): Decided => {
   const time = Date.parse(t.time)
-  const event = Buffer.from(JSON.stringify(t))
   return {
-    raw: { tenant: t.tenant, topic: 'transactions', partition: 0, log: 0, offset, received: time, key: null, value: event },
+    raw: {
+      tenant: t.tenant,
+      topic: 'transactions',
+      partition: 0,
+      log: 0,
+      offset,
+      received: time,
+      key: null,
+      value: Buffer.from(JSON.stringify(t)),
+    },
     customer: t.customer as string,
     time,
     id: t.id,
-    event,
+    transaction: t,
     contentHash: Buffer.alloc(16),
     baseAmount: t.amount,
     rateDate: null,

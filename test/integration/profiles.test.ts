@@ -6,7 +6,6 @@ import { Profile } from '../../models/fold/profile.ts'
 import type { Decided } from '../../services/detector/batch.ts'
 import { insertDecided, prepareForWriting } from '../../services/detector/record/insert.ts'
 import { createProfiles, nameOf, partitionName } from '../../services/detector/state/profiles.ts'
-import type { Transaction } from '../../services/shared/events.ts'
 import { type Bank, bank } from '../helpers/bank.ts'
 import { decided } from '../helpers/decided.ts'
 import { transaction } from '../helpers/transactions.ts'
@@ -39,8 +38,7 @@ test('a customer with many more transactions than the bound is loaded as one wit
   await profiles.load(['zoe', 'busy', 'ann'].map(keyOf), now, new Map([[partitionName(keyOf('')), { outcomes: 0, parties: 0 }]]))
 
   const inMemory = new Map(['busy', 'ann', 'zoe'].map((customer) => [customer, new Profile()]))
-  for (const r of [...many, ...few])
-    inMemory.get(r.customer)?.insert(entryOf(JSON.parse(r.event.toString()) as Transaction, r.baseAmount, r.time))
+  for (const r of [...many, ...few]) inMemory.get(r.customer)?.insert(entryOf(r.transaction, r.baseAmount, r.time))
   const next = entryOf(transaction(b.name), 500, now + minute)
   const foldOf = (p: Profile) => {
     const out = new Float32Array(width)

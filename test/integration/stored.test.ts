@@ -2,6 +2,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { storedOf } from '../../bench/stored.ts'
 import { featureSetHash } from '../../models/fold/features.ts'
 import { insertDecided, prepareForWriting } from '../../services/detector/record/insert.ts'
+import { encodeEvent } from '../../services/shared/tidb/row-event.ts'
 import { type Bank, bank } from '../helpers/bank.ts'
 import { decided } from '../helpers/decided.ts'
 import { transaction } from '../helpers/transactions.ts'
@@ -10,14 +11,13 @@ test('what a transaction takes in TiDB is its row with all that lies in it, and 
   const b = await bank()
   if ((await b.database.product()).name !== 'TiDB') skip('only TiDB tells keys and values')
   const write = async (of: Bank, id: string, longer: number) => {
-    const made = decided(transaction(of.name, { id, time: new Date().toISOString() }), Number(id))
+    const made = decided(transaction(of.name, { id, time: new Date().toISOString(), extra: { note: 'x'.repeat(longer) } }), Number(id))
     const connection = await of.database.connect()
     onTestFinished(() => connection.destroy())
     await prepareForWriting(connection)
-    const event = Buffer.concat([made.event, Buffer.alloc(longer, ' ')])
-    await insertDecided(connection, [{ ...made, event }], Buffer.from(featureSetHash, 'hex'))
+    await insertDecided(connection, [made], Buffer.from(featureSetHash, 'hex'))
     await connection.query('COMMIT')
-    return { event, features: made.features }
+    return { event: encodeEvent(made.transaction, made.time), features: made.features }
   }
   await expect(storedOf(b.database, b.name)).rejects.toThrow('holds no transaction')
   const { event, features } = await write(b, '1', 0)

@@ -106,7 +106,7 @@ const decided: Decided = {
   customer: 'c-1',
   time: Date.parse(base.time),
   id: 't-1',
-  event: raw.value as Buffer,
+  transaction: base,
   contentHash: Buffer.alloc(16),
   baseAmount: 1250,
   rateDate: null,

@@ -1,7 +1,9 @@
 /** Made-up transactions of a year, and how a batch of them is written. */
 import { randomBytes } from 'node:crypto'
 import type { PoolConnection } from 'mysql2/promise'
+import type { Transaction } from '../../../services/shared/events.ts'
 import type { Value } from '../../../services/shared/tidb/database.ts'
+import { encodeEvent } from '../../../services/shared/tidb/row-event.ts'
 import type { Way } from './ways.ts'
 
 /** What a packed vector takes on average: see `models/fold/vector-bytes.ts`. */
@@ -23,7 +25,7 @@ export function make(n: number, total: number): Made {
   const device = `d_${(skewed(20_000) * 7919).toString(36).padStart(20, '0')}`
   const time = firstInstant + Math.floor((n / total) * 365 * day)
   const id = `t_${n.toString(36).padStart(8, '0')}_${randomBytes(8).toString('hex')}`
-  const event = {
+  const event: Transaction = {
     id,
     tenant: 'bank',
     kind: 'authorization',
@@ -33,8 +35,6 @@ export function make(n: number, total: number): Made {
     category: '5411',
     amount: 1234 + (n % 9999),
     currency: 'EUR',
-  }
-  const rest = {
     time: new Date(time).toISOString(),
     entryMode: 'contactless',
     channel: 'pos',
@@ -48,7 +48,7 @@ export function make(n: number, total: number): Made {
     customer,
     time,
     id,
-    Buffer.from(JSON.stringify({ ...event, ...rest })),
+    Buffer.from(encodeEvent(event, time)),
     randomBytes(16),
     n % 4,
     0,

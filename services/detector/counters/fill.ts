@@ -1,8 +1,8 @@
 /** What is recorded in TiDB of a partition, counted in Redis: how a gap is closed, and how a generation is filled. */
 import { cardBit } from '../../../models/fold/counters.ts'
 import { hashOf } from '../../../models/fold/entry.ts'
-import type { Transaction } from '../../shared/events.ts'
 import type { Database } from '../../shared/tidb/database.ts'
+import { decodeEvent, type EventRow } from '../../shared/tidb/row-event.ts'
 import { type Input, positionOf } from '../batch.ts'
 import { Entries, type Step } from './entries.ts'
 import { effectOf, type LabelMove } from './labels.ts'
@@ -21,14 +21,14 @@ const chunk = 4000
 /** Milliseconds: older transactions than these are in no window of any time that can still come. */
 const oldest = 41 * 86_400_000
 
-type Row = { time: number; event: Buffer; log: number; log_offset: number }
+type Row = EventRow & { log: number; log_offset: number }
 
 const logOf = (position: number) => Math.floor(position / 2 ** 40)
 const offsetOf = (position: number) => position % 2 ** 40
 
 /** Adds a decided transaction to its entities. `entities` as `entitiesOf` gives them. */
 export const addRow = (entries: Entries, chain: Chain, row: Row): void => {
-  const transaction = JSON.parse(row.event.toString()) as Transaction
+  const transaction = decodeEvent(row)
   const place = { ...chain, log: row.log, offset: row.log_offset }
   for (const name of entitiesOf(chain.tenant, transaction))
     if (name !== undefined) entries.add(entries.entity(name), place, Math.floor(row.time / 1000), cardBit(hashOf(transaction.instrument)))
@@ -75,10 +75,10 @@ async function readChunk(
     last = found.at(-1)
     rows = found.length
   } else {
-    const found = await database.query<Row>(`SELECT time, event, log, log_offset FROM transactions WHERE ${sql} AND time >= ? ${order}`, [
-      ...values,
-      Date.now() - oldest,
-    ])
+    const found = await database.query<Row>(
+      `SELECT tenant, customer, id, time, event, log, log_offset FROM transactions WHERE ${sql} AND time >= ? ${order}`,
+      [...values, Date.now() - oldest],
+    )
     for (const row of found) addRow(entries, chain, row)
     last = found.at(-1)
     rows = found.length

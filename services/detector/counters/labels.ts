@@ -3,9 +3,10 @@
  * counts, since its value was first said, and what counted before is taken back. A label that comes again counts nothing, other content under its id is a
  * fault of the sender; one that comes before its transaction waits in `waiting_labels`, and is produced anew when the transaction is there.
  */
-import type { Label, Transaction } from '../../shared/events.ts'
+import type { Label } from '../../shared/events.ts'
 import type { Connection } from '../../shared/tidb/database.ts'
 import { knownSince, type Said, standingAfter } from '../../shared/tidb/labels.ts'
+import { decodeEvent, type EventRow } from '../../shared/tidb/row-event.ts'
 import type { Raw } from '../batch.ts'
 import type { LabelEffect } from './entries.ts'
 
@@ -100,11 +101,11 @@ async function settleBank(database: Connection, tenant: string, labels: readonly
       transactions,
     ),
     query<{ id: string }>('SELECT id FROM waiting_labels WHERE tenant = ? AND transaction_id IN (?)', transactions),
-    query<{ id: string; event: Buffer }>('SELECT id, event FROM transactions WHERE tenant = ? AND id IN (?)', transactions),
+    query<EventRow>('SELECT tenant, customer, id, time, event FROM transactions WHERE tenant = ? AND id IN (?)', transactions),
   ])
   const waits = new Set(waiting.map((w) => w.id))
   const seen = new Map(known.map((k) => [k.id, { received: k.received, content: contentOf(k) }]))
-  const partiesOf = new Map(events.map((row) => [row.id, JSON.parse(row.event.toString()) as Transaction]))
+  const partiesOf = new Map(events.map((row) => [row.id, decodeEvent(row)]))
   const saidOf = new Map<string, Said[]>()
   const saidAbout = (transaction: string): Said[] => {
     const said = saidOf.get(transaction) ?? []

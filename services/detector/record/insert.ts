@@ -2,6 +2,7 @@
 import type { PoolConnection } from 'mysql2/promise'
 import { bulkInsert } from '../../shared/tidb/bulk-insert.ts'
 import { encodeReasons } from '../../shared/tidb/row-bytes.ts'
+import { encodeEvent } from '../../shared/tidb/row-event.ts'
 import type { Decided } from '../batch.ts'
 
 const columns = {
@@ -43,7 +44,7 @@ export const insertDecided = bulkInsert<Decided, Buffer>('transactions', columns
   to.text(r.customer)
   to.integer(r.time)
   to.text(r.id)
-  to.bytes(r.event)
+  to.text(encodeEvent(r.transaction, r.time))
   to.bytes(r.contentHash)
   to.integer(r.raw.partition)
   to.integer(r.raw.log)

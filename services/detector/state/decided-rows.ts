@@ -1,14 +1,10 @@
 /** Decided transactions in TiDB: finding them by id, one query for a whole batch. */
 import type { Connection } from '../../shared/tidb/database.ts'
 import { decodeReasons } from '../../shared/tidb/row-bytes.ts'
+import { decodeEvent, type EventRow } from '../../shared/tidb/row-event.ts'
 import type { Decided, Raw } from '../batch.ts'
 
-type Row = {
-  tenant: string
-  customer: string
-  time: number
-  id: string
-  event: Buffer
+type Row = EventRow & {
   content_hash: Buffer
   part: number
   log: number
@@ -49,7 +45,7 @@ const toDecided = (r: Row): Decided => {
     customer: r.customer,
     time: r.time,
     id: r.id,
-    event: r.event,
+    transaction: decodeEvent(r),
     contentHash: r.content_hash,
     baseAmount: r.base_amount,
     rateDate: r.rate_date || null,

@@ -4,8 +4,8 @@ import { entryOf } from '../../../models/fold/entry.ts'
 import { horizon, mostEntries } from '../../../models/fold/history.ts'
 import type { CustomerFacts } from '../../../models/fold/parties.ts'
 import { Profile } from '../../../models/fold/profile.ts'
-import type { Transaction } from '../../shared/events.ts'
 import type { Database } from '../../shared/tidb/database.ts'
+import { decodeEvent, type EventRow } from '../../shared/tidb/row-event.ts'
 import type { Applied } from '../batch.ts'
 
 export type Key = { tenant: string; customer: string; partition: number }
@@ -27,7 +27,7 @@ export type Profiles = {
   bytes(): number
 }
 
-type HistoryRow = { customer: string; time: number; event: Buffer; base_amount: number }
+type HistoryRow = EventRow & { base_amount: number }
 type OutcomeRow = { customer: string; happened_at: number; known_at: number; result: string; id: string; position: number }
 type CustomerRow = CustomerFacts & { customer: string; position: number }
 
@@ -39,7 +39,7 @@ const mostRows = 16 * mostEntries
 
 /** The newest transactions since `since` of each customer, as many as a profile holds and those of the same time as the last of them. */
 async function readHistory(database: Database, tenant: string, customers: readonly string[], since: number): Promise<HistoryRow[]> {
-  const columns = 'customer, time, event, base_amount'
+  const columns = 'tenant, customer, id, time, event, base_amount'
   const read: HistoryRow[] = []
   let rest = customers.toSorted()
   while (rest.length > 0) {
@@ -101,8 +101,7 @@ export function createProfiles(database: Database, most: number): Profiles {
     for (const row of known) if (reached(row, 'parties')) profiles.get(row.customer)?.addParty(row)
     for (const row of outcomes)
       if (reached(row, 'outcomes')) profiles.get(row.customer)?.addOutcome(row.happened_at, row.known_at, row.result, row.id)
-    for (const row of history)
-      profiles.get(row.customer)?.insert(entryOf(JSON.parse(row.event.toString()) as Transaction, row.base_amount, row.time))
+    for (const row of history) profiles.get(row.customer)?.insert(entryOf(decodeEvent(row), row.base_amount, row.time))
     for (const key of keys) put(key, profiles.get(key.customer) as Profile)
   }
 

@@ -2,13 +2,15 @@
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import { AssayError } from '../../shared/errors.ts'
-import { actions, Decision, Token, type Transaction } from '../../shared/events.ts'
+import { actions, Decision, Token } from '../../shared/events.ts'
 import { Problem } from '../../shared/http/problems.ts'
 import type { Database } from '../../shared/tidb/database.ts'
 import { decodeReasons } from '../../shared/tidb/row-bytes.ts'
+import { decodeEvent } from '../../shared/tidb/row-event.ts'
 
 type Row = {
   customer: string
+  time: number
   event: Buffer
   score: number
   action: number
@@ -22,7 +24,7 @@ type Row = {
 /** The decision as the topic has it, or undefined. Reads by the unique key (tenant, id). */
 export async function readDecision(database: Database, tenant: string, id: string): Promise<Decision | undefined> {
   const [row] = await database.query<Row>(
-    'SELECT customer, event, score, action, alert, reasons, model, policy, decided FROM transactions WHERE tenant = ? AND id = ?',
+    'SELECT customer, time, event, score, action, alert, reasons, model, policy, decided FROM transactions WHERE tenant = ? AND id = ?',
     [tenant, id],
   )
   if (!row) return undefined
@@ -36,7 +38,7 @@ export async function readDecision(database: Database, tenant: string, id: strin
     reasons: decodeReasons(row.reasons),
     model: row.model,
     policy: row.policy,
-    time: (JSON.parse(row.event.toString()) as Transaction).time,
+    time: decodeEvent({ ...row, tenant, id }).time,
     decidedAt: new Date(row.decided).toISOString(),
   }
 }

@@ -81,7 +81,7 @@ const mostKept = 1 << 20
 /** Rows of one statement: few sizes, so that few are prepared, and near enough to each other that three statements hold most batches. */
 const sizes = [512, 448, 384, 320, 256, 224, 192, 160, 128, 96, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1]
 
-/** Where the parameters of a row are written, in the order of the columns, each by the method of its column's type. None can be NULL. */
+/** Where the parameters of a row are written, in the order of the columns, each by the method of its column's type, or a text where its bytes are wanted. None can be NULL. */
 export class Parameters {
   #buffer = Buffer.allocUnsafeSlow(mostKept)
   #begin = 0
