@@ -16,7 +16,7 @@ import { createTenant } from '../services/shared/tidb/settings.ts'
 export type Bank = { config: Config; database: Database; bus: Bus; tenant: string; close(): Promise<void> }
 
 /** Makes the bank on the servers that `env` names; `close` drops what it made. */
-export async function createBank(env: Record<string, string | undefined>): Promise<Bank> {
+export async function createBank(env: Record<string, string | undefined>, { partitions = 4 } = {}): Promise<Bank> {
   const mark = randomBytes(4).toString('hex')
   const config = readConfig({
     ASSAY_SECRET: randomBytes(32).toString('hex'),
@@ -33,7 +33,7 @@ export async function createBank(env: Record<string, string | undefined>): Promi
   await bus.start()
   await writeRates(database, ratesOf(new Date()))
   const tenant = `bench-${mark}`
-  await createTenant(database, bus, { tenant, partitions: 4 })
+  await createTenant(database, bus, { tenant, partitions })
   return {
     config,
     database,

@@ -2,8 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Config } from '../services/shared/config.ts'
 
-/** Starts it; `flags` go to Node. */
-export function spawnDetector(config: Config, flags: readonly string[] = []): ChildProcess {
+/** Starts it; `flags` go to Node. It serves its metrics on `healthPort` of 127.0.0.1, or where nobody knows. */
+export function spawnDetector(config: Config, flags: readonly string[] = [], healthPort = 0): ChildProcess {
   const { user, password, host, port } = config.sql
   return spawn(process.execPath, [...flags, 'infra/bootstrap.mjs', 'services/detector/main.ts'], {
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -15,7 +15,7 @@ export function spawnDetector(config: Config, flags: readonly string[] = []): Ch
       ASSAY_REDIS: config.redis,
       ASSAY_GROUP: config.group,
       ASSAY_SECRET: config.tokenKey,
-      ASSAY_HEALTH_PORT: '0',
+      ASSAY_HEALTH_PORT: String(healthPort),
       ASSAY_LOG_LEVEL: 'error',
     },
   })

@@ -2,12 +2,14 @@
 import { Command } from 'commander'
 import { messageOf } from '../services/shared/errors.ts'
 import { backlog } from './backlog.ts'
+import { addGrowth } from './growth/command.ts'
 import { addLatency } from './latency/command.ts'
 import { whole } from './options.ts'
 import { addPeers } from './peers/command.ts'
 import { cpuPlot, writePlots } from './plots.ts'
 import { cpuLine, type Spread } from './process.ts'
 import { addReasons } from './reasons.ts'
+import { addScale } from './scale/command.ts'
 import { onServers } from './servers.ts'
 import { shadowCost } from './shadow.ts'
 import { lineOf } from './targets.ts'
@@ -99,6 +101,8 @@ program
 
 addLatency(program)
 addPeers(program)
+addScale(program)
+addGrowth(program)
 addReasons(program)
 
 await program.parseAsync().catch((error: unknown) => {

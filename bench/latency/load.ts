@@ -8,7 +8,8 @@ import { createTelemetry } from '../../services/shared/telemetry.ts'
 import { load, recordOf } from '../bank.ts'
 import { arrivals, now } from './arrivals.ts'
 
-export type LoadOptions = { kafka: string[]; tenant: string; seed: number; transactions: number }
+/** `customers` and `days` are those of the simulator, which chooses where they are left out. */
+export type LoadOptions = { kafka: string[]; tenant: string; seed: number; transactions: number; customers?: number; days?: number }
 export type Order = { backlog: number } | { perSecond: number; warm: number; seconds: number; seed: number }
 /** `begun` comes when the warm-up is over, `sent` at the end: ids (none for a resend), when each was due, and when it was given to Kafka, on the clock of `now`. */
 export type Answer =
@@ -18,10 +19,10 @@ export type Answer =
   | { kind: 'sent'; ids: string[]; due: Float64Array; sent: Float64Array }
 
 const options = JSON.parse(process.argv[2]) as LoadOptions
-const { tenant, seed, transactions } = options
+const { tenant } = options
 const bus = createBus(options.kafka, { name: 'bench-load', telemetry: createTelemetry('bench', 'silent') })
 await bus.start()
-const stream = simulate({ seed, tenant, transactions })
+const stream = simulate(options)
 const tell = (answer: Answer) => process.send?.(answer)
 
 function next(count: number): { id: string; record: Outgoing }[] {
