@@ -11,6 +11,7 @@ import { createFairShare } from './fair-share.ts'
 import { createMember, type Member } from './member.ts'
 import { Partition } from './partition.ts'
 import { receive } from './receive.ts'
+import { fetchBytes, withRoom } from './room.ts'
 
 export type Intake = {
   start(tenants: readonly Tenant[]): Promise<void>
@@ -51,8 +52,6 @@ type Options = {
   idle: () => Promise<void>
   /** Called when the consumer has given up for good and has to be made anew. */
   onEnd: () => void
-  /** Records of one partition that may wait before its fetching pauses. */
-  room?: number
 }
 
 const nameOf = (topic: string, partition: number) => `${topic}:${partition}`
@@ -85,8 +84,14 @@ export function createIntake(options: Options): Intake {
   const ours = (p: Partition) => !p.lost && !p.problem
   /** Whether its records may be taken now. */
   const active = (p: Partition) => ours(p) && joinedBySiblings(p)
+  /** Has a partition fetched again that was paused. */
+  const resume = (p: Partition) => {
+    p.resume?.()
+    p.resume = undefined
+  }
   const halt = (p: Partition, problem: string) => {
     p.problem = problem
+    p.resume = undefined
     p.clear()
     member?.pause(p.place)
     telemetry.logger.error({ topic: p.place.topicName, partition: p.place.partition }, problem)
@@ -104,7 +109,10 @@ export function createIntake(options: Options): Intake {
     assignment: Record<string, number[]>,
   ) => {
     const before = partitions
-    for (const p of before.values()) p.lost = true
+    for (const p of before.values()) {
+      p.lost = true
+      resume(p)
+    }
     partitions = new Map()
     for (const [topicName, list] of Object.entries(assignment)) {
       const of = tenants.get(topicName)
@@ -139,9 +147,10 @@ export function createIntake(options: Options): Intake {
         telemetry,
         group,
         topicNames: [...byTopic.keys()],
+        fetchBytes: fetchBytes(inputs.length * tenants.reduce((sum, { partitions: of }) => sum + of, 0)),
         onBatch: receive({
           bus,
-          room: options.room ?? 1024,
+          hasRoom: (p) => withRoom([p], [...partitions.values()]).length > 0,
           changes,
           partition: (topicName, partition) => partitions.get(nameOf(topicName, partition)),
           seek,
@@ -181,7 +190,10 @@ export function createIntake(options: Options): Intake {
       return sum
     },
     take(limit) {
-      const taken = fair([...partitions.values()].filter(active), limit)
+      const all = [...partitions.values()]
+      const taken = fair(all.filter(active), limit)
+      const paused = all.filter((p) => p.resume)
+      for (const p of withRoom(paused, all)) resume(p)
       changes.tell()
       return taken
     },
@@ -204,6 +216,7 @@ export function createIntake(options: Options): Intake {
       if (!p) return
       p.lost = true
       p.clear()
+      resume(p)
       changes.tell()
       options.onUnknownHistory(p)
       // A claim that overtook ours may have been a zombie's. If Kafka still says that it is ours in a second, it is claimed anew.

@@ -30,6 +30,8 @@ export function createMember(d: {
   telemetry: Telemetry
   group: string
   topicNames: readonly string[]
+  /** Of one partition in one fetch. */
+  fetchBytes: number
   onBatch: (payload: EachBatchPayload) => Promise<void>
   /** Called with the partitions of each topic whenever they are given out anew. */
   onAssigned: (assignment: Record<string, number[]>) => void
@@ -42,7 +44,7 @@ export function createMember(d: {
     partitionAssigners: [coPartitioned as PartitionAssigner],
     minBytes: 1,
     maxWaitTimeInMs: 100,
-    maxBytesPerPartition: 524_288,
+    maxBytesPerPartition: d.fetchBytes,
     sessionTimeout: 6_000,
     heartbeatInterval: 1000,
     retry: { initialRetryTime: 50, maxRetryTime: 2000, retries: 1_000_000 },

@@ -33,6 +33,8 @@ export class Partition {
   hindrance: string | undefined
   /** Set when the claim has succeeded, or is not wanted any more. */
   claimed = false
+  /** Has it fetched again; set while it is not, for want of room. */
+  resume: (() => void) | undefined
 
   constructor(place: Place) {
     this.place = place

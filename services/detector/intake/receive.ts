@@ -1,16 +1,16 @@
-/** What Kafka gives is put into the partition's queue, once the partition is claimed and as long as there is room. */
+/** What Kafka gives is put into the partition's queue, once the partition is claimed; without room for more it is not fetched. */
 import type { EachBatchPayload } from 'kafkajs'
 import type { Bus } from '../../shared/kafka/bus.ts'
 import type { Changes } from './changes.ts'
 import type { Partition } from './partition.ts'
 
-/** Bytes of one partition that may wait before its fetching pauses. */
-const roomBytes = 4 * 1024 * 1024
-
-/** `room` is how many records of one partition may wait before its fetching pauses. */
+/**
+ * What is put into the queues. A partition without room pauses, and the others are fetched on: kafkajs fetches from a broker again only when all
+ * that it gave has been received, so that whoever waited for room here would make all banks wait.
+ */
 export function receive(d: {
   bus: Bus
-  room: number
+  hasRoom: (partition: Partition) => boolean
   changes: Changes
   partition: (topicName: string, partition: number) => Partition | undefined
   seek: (partition: Partition, offset: number) => void
@@ -37,7 +37,7 @@ export function receive(d: {
     )
     return true
   }
-  return async function receive({ batch, resolveOffset, heartbeat, isStale, isRunning }: EachBatchPayload): Promise<void> {
+  return async function receive({ batch, resolveOffset, heartbeat, isStale, isRunning, pause }: EachBatchPayload): Promise<void> {
     const p = d.partition(batch.topic, batch.partition)
     if (!p) return
     // A claim may take long. Without heartbeats Kafka would give the partition away, and others would wait for ours.
@@ -53,10 +53,7 @@ export function receive(d: {
     resolveOffset(batch.lastOffset())
     // All partitions of one fetch meet in one batch.
     queueMicrotask(d.wake)
-    while ((p.waiting > d.room || p.bytes > roomBytes) && !p.lost && !d.stopped()) {
-      await d.changes.next()
-      await heartbeat()
-    }
+    if (!p.resume && !d.hasRoom(p)) p.resume = pause()
     await heartbeat()
   }
 }
