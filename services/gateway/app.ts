@@ -11,9 +11,10 @@ import type { Health } from '../shared/lifecycle.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
 import type { Database } from '../shared/tidb/database.ts'
 import type { Banks } from './banks.ts'
+import { createLimits } from './limits.ts'
 import type { Outbound } from './outbound.ts'
 import { decisionRoutes } from './routes/decisions.ts'
-import { intakeRoutes } from './routes/intake.ts'
+import { intakeRoutes, mostBytes } from './routes/intake.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -34,8 +35,6 @@ export type Dependencies = {
   requestsPerMinute?: number
 }
 
-const megabyte = 1_048_576
-
 const problemWords: ProblemWords = {
   titles: { 401: 'A key is needed', 415: 'Not a format that is read' },
   databaseAway: 'The database does not answer; ask again later',
@@ -55,7 +54,7 @@ const problemWords: ProblemWords = {
 export async function createApp(deps: Dependencies): Promise<FastifyInstance> {
   const { telemetry } = deps
   const app = createHttpApp(telemetry, {
-    bodyLimit: megabyte,
+    bodyLimit: mostBytes,
     // A stream may last for hours, but not be silent for two minutes.
     requestTimeout: 0,
     connectionTimeout: 120_000,
@@ -94,16 +93,18 @@ const versionOne = (deps: Dependencies) =>
       if (!caller) throw new AssayError('key_invalid', 'Send a key that is in force: Authorization: Bearer assay_…', { status: 401 })
       request.caller = caller
     })
+    const limits = createLimits(deps.telemetry)
     await v1.register(rateLimit, {
       max: deps.requestsPerMinute ?? 60_000,
       timeWindow: 60_000,
       hook: 'preParsing',
       keyGenerator: (request) => `${request.caller.tenant}:${request.caller.key}`,
+      onExceeded: (request) => limits.note(request.caller.tenant, 'requests'),
       errorResponseBuilder: (_request, { max, after }) =>
         new AssayError('too_many_requests', `This key may make ${max} requests a minute; go on in ${after}, or send arrays or a stream`, {
           status: 429,
         }),
     })
-    await v1.register(intakeRoutes(deps))
+    await v1.register(intakeRoutes({ ...deps, limits }))
     await v1.register(decisionRoutes(deps.database))
   }

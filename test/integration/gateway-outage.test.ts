@@ -8,6 +8,7 @@ import { AssayError } from '../../services/shared/errors.ts'
 import { tenantTopic } from '../../services/shared/events.ts'
 import { addApiKey, createApiKeys } from '../../services/shared/http/auth.ts'
 import { createBus, type Outgoing } from '../../services/shared/kafka/bus.ts'
+import { defaultSettings, type Settings } from '../../services/shared/tidb/settings.ts'
 import { outage } from '../helpers/outage.ts'
 import { proxy } from '../helpers/proxy.ts'
 import { eventually, testBus, testConfig, testDatabase, testTelemetry, testTenant, unique } from '../helpers/servers.ts'
@@ -24,11 +25,11 @@ const event = (overrides: object = {}) => ({
   ...overrides,
 })
 
-async function bankWithKey() {
+async function bankWithKey(settings: Partial<Settings> = {}) {
   const config = testConfig()
   const database = await testDatabase(config)
   const bus = await testBus(config)
-  const { tenant } = await testTenant(database, bus)
+  const { tenant } = await testTenant(database, bus, settings)
   const { key } = await addApiKey(database, tenant, 'test')
   return { config, database, bus, tenant, headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' } }
 }
@@ -211,4 +212,35 @@ it('answers 429 with Retry-After when a key asks too often, and other keys go on
   expect([refused.statusCode, refused.json()]).toEqual([429, expect.objectContaining({ code: 'too_many_requests' })])
   expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0)
   expect((await post({ authorization: `Bearer ${second}` })).statusCode).toBe(202)
+})
+
+it('answers 429 with Retry-After when a bank has sent more than it may, 202 again once it has waited, and other banks go on', async () => {
+  const { config, database, bus, headers, tenant } = await bankWithKey({ limits: { ...defaultSettings.limits, eventsPerSecond: 10 } })
+  const other = await testTenant(database, bus)
+  const { key } = await addApiKey(database, other.tenant, 'other')
+  const gateway = createGateway(config, testTelemetry())
+  onTestFinished(() => gateway.stop())
+  await gateway.start()
+  const post = async (body: unknown, more: object = {}) => {
+    const response = await fetch(`${gateway.url()}/v1/transactions`, {
+      method: 'POST',
+      headers: { ...headers, ...more },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    })
+    return { status: response.status, retryAfter: Number(response.headers.get('retry-after')), text: await response.text() }
+  }
+  // Taken in whole, and two and a half seconds' worth.
+  expect((await post(Array.from({ length: 25 }, () => event()))).status).toBe(202)
+  const refused = await post(event())
+  expect([refused.status, JSON.parse(refused.text)]).toEqual([429, expect.objectContaining({ code: 'too_many_events', status: 429 })])
+  expect(refused.retryAfter).toBeGreaterThan(0)
+  expect((await post(event(), { authorization: `Bearer ${key}` })).status).toBe(202)
+  await new Promise((resolve) => setTimeout(resolve, refused.retryAfter * 1000))
+  expect((await post(event())).status).toBe(202)
+  const metrics = await (await fetch(`${gateway.url()}/metrics`)).text()
+  expect(metrics).toContain(`assay_gateway_limited_total{tenant="${tenant}",limit="events"} 1`)
+  // A stream of more than the bank may send is taken in nevertheless.
+  const lines = Array.from({ length: 15 }, () => JSON.stringify(event())).join('\n')
+  const stream = await post(lines, { 'content-type': 'application/x-ndjson' })
+  expect([stream.status, stream.text]).toEqual([200, expect.stringContaining('"accepted":15,"refused":0,"notTaken":0')])
 })

@@ -1,5 +1,6 @@
 /** POST /v1/<topic>: one event, an array that is taken in whole or not at all, or NDJSON that is answered line by line. */
 import { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { AssayError } from '../../shared/errors.ts'
@@ -7,10 +8,12 @@ import { tenantTopic } from '../../shared/events.ts'
 import { Problem } from '../../shared/http/problems.ts'
 import type { Outgoing } from '../../shared/kafka/bus.ts'
 import type { Telemetry } from '../../shared/telemetry.ts'
+import { defaultSettings, type Settings } from '../../shared/tidb/settings.ts'
 import type { Banks } from '../banks.ts'
 import { type Fault, mostFaults } from '../faults.ts'
 import { type IncomingTopic, incoming, incomingTopics } from '../incoming.ts'
 import { type Json, parseJson } from '../json.ts'
+import type { Limits } from '../limits.ts'
 import type { Outbound } from '../outbound.ts'
 import { type Bank, prepare, type Ready } from '../prepare.ts'
 import { answerLines } from '../stream.ts'
@@ -20,7 +23,14 @@ const Accepted = Type.Object(
   { description: 'All replicas of Kafka have them. Ids of events that have one' },
 )
 
-type Dependencies = { banks: Banks; outbound: Outbound; telemetry: Telemetry; tokenKey: string }
+/** Bytes of a body of JSON at most. */
+export const mostBytes = 1_048_576
+
+type Dependencies = { banks: Banks; outbound: Outbound; limits: Limits; telemetry: Telemetry; tokenKey: string }
+
+/** Events a second that a gateway takes in from the bank. */
+const perSecondOf = ({ limits }: Pick<Settings, 'limits'>): number =>
+  limits.eventsPerSecond ?? (defaultSettings.limits.eventsPerSecond as number)
 
 /** All events of a body prepared, or `invalid` with every fault of every event. */
 function prepareAll(topic: IncomingTopic, { value, fractions }: Json, bank: Bank, now: number): Ready[] {
@@ -49,7 +59,7 @@ function prepareAll(topic: IncomingTopic, { value, fractions }: Json, bank: Bank
 }
 
 /** The routes of all topics that a bank may write. */
-export const intakeRoutes = ({ banks, outbound, telemetry, tokenKey }: Dependencies) =>
+export const intakeRoutes = ({ banks, outbound, limits, telemetry, tokenKey }: Dependencies) =>
   async function intake(app: FastifyInstance): Promise<void> {
     const events = telemetry.counter('assay_gateway_events_total', 'Events that came in', ['tenant', 'topic', 'result'])
     const acks = telemetry.histogram('assay_gateway_ack_seconds', "Time until Kafka's acks")
@@ -63,28 +73,34 @@ export const intakeRoutes = ({ banks, outbound, telemetry, tokenKey }: Dependenc
       }
     })
     app.addContentTypeParser('application/x-ndjson', (_request, payload, done) => done(null, payload))
-    app.addHook('preParsing', async (request) => {
+    app.addHook('preParsing', async (request, reply) => {
       outbound.mustBeThere()
       const charset = /;\s*charset="?([^\s;"]+)/i.exec(request.headers['content-type'] ?? '')?.[1]
       const encoding = request.headers['content-encoding'] ?? 'identity'
       if (charset && !/^utf-?8$/i.test(charset))
         throw new AssayError('media_type', `Send UTF-8, not ${charset.slice(0, 20)}`, { status: 415 })
       if (encoding !== 'identity') throw new AssayError('media_type', 'Compressed bodies are not read', { status: 415 })
+      const { tenant } = request.caller
+      const { settings } = await banks.get(tenant)
+      // A stream counts as what may be held of it.
+      const bytes = Math.min(mostBytes, Number(request.headers['content-length'] ?? mostBytes))
+      reply.raw.once('close', limits.enter(tenant, bytes, perSecondOf(settings)))
     })
 
     for (const topic of incomingTopics) {
-      const sendAll = async (tenant: string, ready: readonly Ready[], now: number) => {
+      const sendAll = async ({ tenant, settings }: Bank, ready: readonly Ready[], now: number) => {
         const records = ready.map(({ key, value }): Outgoing => ({ topic: tenantTopic(tenant, topic), key, value, timestamp: now }))
         const end = acks.startTimer()
         await outbound.send(records)
         end()
+        limits.spend(tenant, ready.length, perSecondOf(settings))
         events.inc({ tenant, topic, result: 'accepted' }, ready.length)
       }
       const schema = {
         summary: `Take in ${topic}`,
         description:
-          'One event or an array, which is taken in whole or not at all; or application/x-ndjson, an event a line (at most 64 kB) and as many as you like, ' +
-          'answered by a line for each, {"line", "id", "status": "accepted" | "refused" | "not_taken", "faults"}, and {"summary"} last.',
+          'One event or an array, which is taken in whole or not at all; or application/x-ndjson, an event a line (at most 64 kB) and as many as you like: a stream is slowed to what the bank may send a second, ' +
+          'which is the limit of everything else (429). It is answered by a line for each, {"line", "id", "status": "accepted" | "refused" | "not_taken", "faults"}, and {"summary"} last.',
         security: [{ key: [] }],
         consumes: ['application/json', 'application/x-ndjson'],
         body: Type.Union([incoming[topic], Type.Array(incoming[topic], { minItems: 1 })]),
@@ -105,7 +121,12 @@ export const intakeRoutes = ({ banks, outbound, telemetry, tokenKey }: Dependenc
                 if ('faults' in prepared) count('refused', 1)
                 return prepared
               },
-              send: (ready) => sendAll(tenant, ready, Date.now()),
+              async send(ready) {
+                await sendAll(bank, ready, Date.now())
+                // What is not read the bank's own connection holds up. A little at a time, since it may be closed meanwhile.
+                for (let ms = limits.wait(tenant); ms > 0 && !request.socket.destroyed; ms = limits.wait(tenant))
+                  await sleep(Math.min(ms, 500))
+              },
             })
             return reply.type('application/x-ndjson').serializer(String).send(Readable.from(answers))
           }
@@ -118,7 +139,7 @@ export const intakeRoutes = ({ banks, outbound, telemetry, tokenKey }: Dependenc
             count('refused', 1)
             throw error
           }
-          await sendAll(tenant, ready, now)
+          await sendAll(bank, ready, now)
           return reply.code(202).send({ accepted: ready.length, ids: ready.flatMap(({ id }) => id ?? []) })
         },
       )

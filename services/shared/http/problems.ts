@@ -70,6 +70,8 @@ export function answerProblems(app: FastifyInstance, words: ProblemWords): void 
 
   app.setErrorHandler((error: Error, request, reply) => {
     const details = problemOf(error)
+    // Whoever refuses may know when it will not.
+    if (error instanceof AssayError && error.details.retryAfter !== undefined) reply.header('retry-after', String(error.details.retryAfter))
     if (details.status >= 500) request.log.error({ err: error, route: request.routeOptions.url }, messageOf(error))
     return send(reply, details)
   })

@@ -30,6 +30,9 @@ export const Settings = Type.Object(
         maxAgeDays: Type.Number({ minimum: 0, maximum: 30, description: 'Older ones, against the time Kafka got them, are dead-lettered' }),
         maxAheadMinutes: Type.Number({ minimum: 0, maximum: 1440 }),
         maxAmount: Type.Integer({ minimum: 1, description: 'Minor units of the transaction’s own currency' }),
+        eventsPerSecond: Type.Optional(
+          Type.Integer({ minimum: 10, description: 'That one gateway takes in by HTTP; the default where it is missing' }),
+        ),
       },
       { additionalProperties: false },
     ),
@@ -87,7 +90,7 @@ export const defaultSettings: Settings = {
   zone: 'UTC',
   baseCurrency: 'EUR',
   costs: { missedFraudShare: 1, review: 500 },
-  limits: { maxAgeDays: 30, maxAheadMinutes: 10, maxAmount: 100_000_000_000 },
+  limits: { maxAgeDays: 30, maxAheadMinutes: 10, maxAmount: 100_000_000_000, eventsPerSecond: 5000 },
   escalation: [
     { role: 'analyst', afterSeconds: 900 },
     { role: 'lead', afterSeconds: 1800 },
