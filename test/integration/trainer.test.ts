@@ -68,7 +68,7 @@ test(
   'a run that somebody asks for makes a candidate of whoever asked, which somebody else must promote; one that is no better is refused',
   async () => {
     const b = await bank(mature)
-    await writePast(b, { transactions: 8000 })
+    await writePast(b, { transactions: 4000 })
     const one = await champion(b, blindModel(quick()))
     await trainer(b.config)
     const { id, asked } = await ask(b)
@@ -100,7 +100,7 @@ test(
   'a trainer that is killed in the middle leaves nothing half done; another one goes on from its checkpoint, and there is one candidate',
   async () => {
     const b = await bank(mature)
-    await writePast(b, { transactions: 8000 })
+    await writePast(b, { transactions: 4000 })
     await champion(b, blindModel(quick({ epochs: 10, patience: 10, members: 6 })))
     const killed = spawnService('trainer', b.config)
     const { id } = await ask(b)
@@ -140,7 +140,7 @@ test(
   'a training that was judged against a champion that is none any more comes to nothing, and says to ask again',
   async () => {
     const b = await bank(mature)
-    await writePast(b, { transactions: 8000 })
+    await writePast(b, { transactions: 4000 })
     const one = await champion(b, blindModel(quick()))
     const other = await register(b.database, modelFolder(await shiftedModel(1)), { by: 'ana', reason: 'trained elsewhere' })
     await trainer(b.config)
@@ -207,7 +207,7 @@ test(
     expect(await failure(await ask(b))).toEqual(['failed', 'one_class_only', words(/genuine ones are needed too/)])
     await b.database.execute('DELETE FROM labels')
     await b.database.execute('DELETE FROM transactions')
-    await writePast(b, { transactions: 8000 })
+    await writePast(b, { transactions: 4000 })
     // The disk is full wherever the checkpoint is written.
     const asked = await ask(b)
     mkdirSync(join(folder, `${asked.id}-1`), { recursive: true })
