@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { classArchive } from './kafka/class-archive.ts'
 import { ensureCommand, findProgram, makeProgram, runCommand, versionText } from './programs.ts'
-import type { Place, Recipe } from './recipe.ts'
+import type { Launch, Place, Recipe } from './recipe.ts'
 import { type Report, StackError } from './server.ts'
 
 /** The version in kafka/pom.xml. */
@@ -39,11 +40,14 @@ appender.c.layout.type=PatternLayout
 appender.c.layout.pattern=%d %p %c: %m%n
 `
 
-async function java(report: Report): Promise<string> {
+/** The command, and what it says of itself. */
+async function java(report: Report): Promise<{ command: string; about: string }> {
   const { path } = await ensureCommand('java', ['openjdk-17-jre-headless'], 'kafka', report)
-  const major = Number(/version "(\d+)/.exec(versionText(path, '-version'))?.[1])
+  // Options of the environment, of which it speaks first, make no other Java of it.
+  const about = versionText(path, '-version').replace(/^Picked up .*\n/gm, '')
+  const major = Number(/version "(\d+)/.exec(about)?.[1])
   if (!(major >= LEAST_JAVA)) throw new StackError(`Kafka ${KAFKA_VERSION} needs Java ${LEAST_JAVA} or later; ${path} is Java ${major}`)
-  return path
+  return { command: path, about }
 }
 
 /** Takes the jars from a cache or a Kafka that is installed (`KAFKA_HOME`), else from a Maven repository. */
@@ -60,29 +64,30 @@ async function jars(directory: string, report: Report): Promise<{ lib: string; f
   return { lib: join(made, 'lib'), from: 'installed' }
 }
 
+/** Makes a data folder ready and says how to start; `flags` go to the Java machine. */
+async function prepare(command: string, lib: string, place: Place, flags: string[]): Promise<Launch> {
+  mkdirSync(place.data, { recursive: true })
+  const config = join(place.data, 'server.properties')
+  const logging = join(place.data, 'log4j2.properties')
+  writeFileSync(config, properties(place))
+  writeFileSync(logging, LOGGING)
+  const main = [`-Dlog4j2.configurationFile=${logging}`, '-cp', join(lib, '*')]
+  if (!existsSync(join(place.data, 'logs', 'meta.properties'))) {
+    // A cluster id is 16 bytes in base64; one that begins with a dash would be read as an option.
+    const cluster = `A${randomBytes(16).toString('base64url').slice(1, 22)}`
+    const shared = flags.filter((flag) => !flag.includes('AtExit'))
+    await runCommand(command, [...shared, ...main, 'kafka.tools.StorageTool', 'format', '-t', cluster, '-c', config])
+  }
+  return { command, args: ['-Xms256m', '-Xmx512m', '-XX:+UseG1GC', ...flags, ...main, 'kafka.Kafka', config] }
+}
+
 /** Apache Kafka as one KRaft node, broker and controller in one. */
 export const kafka: Recipe = async (directory, report) => {
-  const command = await java(report)
+  const { command, about } = await java(report)
   const { lib, from } = await jars(directory, report)
   const version = readdirSync(lib).flatMap((name) => /^kafka_2\.13-(\d.*)\.jar$/.exec(name)?.[1] ?? [])[0]
   if (!version) throw new StackError(`${lib} holds no kafka_2.13 jar; remove the folder and try again`)
-  return {
-    product: 'Apache Kafka',
-    from,
-    version,
-    async launch(place) {
-      mkdirSync(place.data, { recursive: true })
-      const config = join(place.data, 'server.properties')
-      const logging = join(place.data, 'log4j2.properties')
-      writeFileSync(config, properties(place))
-      writeFileSync(logging, LOGGING)
-      const main = [`-Dlog4j2.configurationFile=${logging}`, '-cp', join(lib, '*')]
-      if (!existsSync(join(place.data, 'logs', 'meta.properties'))) {
-        // A cluster id is 16 bytes in base64; one that begins with a dash would be read as an option.
-        const cluster = `A${randomBytes(16).toString('base64url').slice(1, 22)}`
-        await runCommand(command, [...main, 'kafka.tools.StorageTool', 'format', '-t', cluster, '-c', config])
-      }
-      return { command, args: ['-Xms256m', '-Xmx512m', '-XX:+UseG1GC', ...main, 'kafka.Kafka', config] }
-    },
-  }
+  const launch = (place: Place, flags: string[]) => prepare(command, lib, place, flags)
+  const flags = await classArchive(directory, `${about}${lib}`, report, launch)
+  return { product: 'Apache Kafka', from, version, launch: (place) => launch(place, flags) }
 }

@@ -48,6 +48,8 @@ export async function startServer(command: string, args: string[], log: string, 
   try {
     const child = spawn(command, args, {
       detached: true,
+      // What a server writes to where it was started, as TiDB does when memory runs short, lies beside its log.
+      cwd: dirname(log),
       stdio: ['ignore', output, output],
       // One time zone for all servers, whatever the machine's.
       env: { ...process.env, TZ: 'UTC', ...env },
