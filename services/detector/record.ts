@@ -2,17 +2,8 @@
 import type { PoolConnection } from 'mysql2/promise'
 import { messageOf } from '../shared/errors.ts'
 import type { Telemetry } from '../shared/telemetry.ts'
-import {
-  backoff,
-  type Connection,
-  type Database,
-  isConnectionLost,
-  isDuplicate,
-  isRefusal,
-  isRetriable,
-  type Value,
-} from '../shared/tidb/database.ts'
-import type { Raw, Verdict } from './batch.ts'
+import { backoff, type Database, isConnectionLost, isDuplicate, isRefusal, isRetriable } from '../shared/tidb/database.ts'
+import type { Decided, Raw, Verdict } from './batch.ts'
 import type { Prepared } from './decide.ts'
 import { advance, type Move, type Standing, standing } from './intake/progress.ts'
 import { insertDecided, prepareForWriting } from './record/insert.ts'
@@ -61,29 +52,21 @@ export function createRecorder(database: Database, telemetry: Telemetry, feature
     connection?.destroy()
     connection = undefined
   }
-  const over = (c: PoolConnection): Connection => ({
-    async query<Row>(sql: string, values?: readonly Value[]) {
-      const [rows] = await c.query(sql, values as Value[])
-      return rows as Row[]
-    },
-    async execute(sql, values) {
-      const [result] = await c.query(sql, values as Value[])
-      return result as { affectedRows: number; changedRows: number }
-    },
-  })
   const attempt = async (verdicts: readonly Verdict[], moves: readonly Move[]): Promise<boolean> => {
     const c = await open()
-    if (!(await advance(over(c), moves))) {
+    const decided = decidedOf(verdicts)
+    // Progress and rows in one go: nothing of either is there before COMMIT.
+    const moved = await insertDecided(c, decided, featureSet, advance(moves))
+    if (moved?.changedRows !== moves.length) {
       await c.query('ROLLBACK')
       return false
     }
-    await write(c, verdicts)
+    await writeOthers(c, verdicts, decided)
     await c.query('COMMIT')
     return true
   }
-  const write = async (c: PoolConnection, verdicts: readonly Verdict[]) => {
-    const decided = verdicts.flatMap((v) => (v.kind === 'decided' ? [v.row] : []))
-    if (decided.length > 0) await insertDecided(c, decided, featureSet)
+  const decidedOf = (verdicts: readonly Verdict[]): Decided[] => verdicts.flatMap((v) => (v.kind === 'decided' ? [v.row] : []))
+  const writeOthers = async (c: PoolConnection, verdicts: readonly Verdict[], decided: readonly Decided[]) => {
     if (decided.length < verdicts.length) {
       for (const [statement, rows] of otherRows(verdicts, Date.now())) await c.query(statement, [rows] as never)
     }
@@ -92,7 +75,9 @@ export function createRecorder(database: Database, telemetry: Telemetry, feature
   /** The records that are refused, found by halves that are written and taken back. */
   const refusedOf = async (verdicts: readonly Verdict[]): Promise<Refused[]> => {
     const c = await open()
-    const refusal = await write(c, verdicts).then(
+    const decided = decidedOf(verdicts)
+    const writing = insertDecided(c, decided, featureSet).then(() => writeOthers(c, verdicts, decided))
+    const refusal = await writing.then(
       () => undefined,
       (error: unknown) => {
         if (!isRefusal(error)) throw error

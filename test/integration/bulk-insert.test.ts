@@ -95,3 +95,23 @@ test('a connection that is lost on the way is told, and another one goes on', as
   await insert(await connect(), [{ ...row, n: 2 }], 'c')
   expect(await database.query(`SELECT n FROM ${name} WHERE n = 2`)).toHaveLength(1)
 })
+
+test('a statement before the rows goes out with them, and its result comes back whatever it changed', async () => {
+  const { database, name, insert, connection } = await table()
+  const row = (n: number) => ({ n, text: 'a', bytes: Buffer.alloc(1), number: 0 })
+  expect(await insert(connection, [row(1), row(2)], 'c')).toBeUndefined()
+  const update = `UPDATE ${name} SET number = 7 WHERE n <= 2`
+  expect(await insert(connection, [row(3)], 'c', update)).toMatchObject({ affectedRows: 2, changedRows: 2 })
+  expect(await insert(connection, [row(4)], 'c', update)).toMatchObject({ changedRows: 0 })
+  expect(await insert(connection, [], 'c', `UPDATE ${name} SET number = 8 WHERE n = 1`)).toMatchObject({ changedRows: 1 })
+  await expect(insert(connection, [row(5)], 'c', 'UPDATE nothing SET n = 1')).rejects.toMatchObject({ errno: 1146 })
+  await expect(insert(connection, [row(4)], 'c', update)).rejects.toMatchObject({ errno: 1062 })
+  const rows = await database.query<{ n: number; number: number }>(`SELECT n, number FROM ${name} ORDER BY n`)
+  expect(rows.map(({ n, number }) => [n, number])).toEqual([
+    [1, 7],
+    [2, 7],
+    [3, 0],
+    [4, 0],
+    [5, 0],
+  ])
+})

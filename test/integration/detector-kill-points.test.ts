@@ -33,6 +33,7 @@ const recording = 'const outcome = await detection.record(batch.prepared)'
 const counting = 'moved.catch(() => undefined)'
 const commit = "await c.query('COMMIT')"
 const send = 'await bus.send(request)'
+const inserting = 'const moved = await insertDecided(c, decided, featureSet, advance(moves))'
 /** Whether the batch is the one with the transaction `fatal`, by what its verdicts are called there. */
 const inBatch = holdsFatal('batch.prepared.verdicts')
 const inVerdicts = holdsFatal('verdicts')
@@ -46,8 +47,15 @@ type Case = { between: string; points: readonly Point[]; recorded?: boolean; als
 const killed: readonly Case[] = [
   { between: 'taken and recorded', points: [before(lane, recording, inBatch)], recorded: false },
   {
-    between: 'progress moved and rows inserted',
-    points: [before(recordStep, 'const decided = verdicts.flatMap(', inVerdicts)],
+    between: 'progress and rows sent and answered',
+    points: [
+      {
+        file: recordStep,
+        from: inserting,
+        to: (strike) => `const answer = ${inserting.slice(inserting.indexOf('insert'))}\n${strike}\nconst moved = await answer`,
+        condition: inVerdicts,
+      },
+    ],
     recorded: false,
   },
   { between: 'rows inserted and COMMIT', points: [before(recordStep, commit, inVerdicts)], recorded: false },

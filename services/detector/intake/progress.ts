@@ -1,5 +1,6 @@
 /** Who owns a partition and how far it has been decided: the row that every batch moves, and that keeps everyone else out. */
 import { hash, randomInt } from 'node:crypto'
+import { format } from 'mysql2'
 import type { Connection, Database } from '../../shared/tidb/database.ts'
 import type { Input, Raw } from '../batch.ts'
 
@@ -63,11 +64,11 @@ export async function claim(
 export type Move = { tenant: string; topic: Input; partition: number; epoch: number; from: number; to: number; lastRecord: Buffer }
 
 /**
- * Moves progress inside the batch's transaction, all partitions by one statement. False when one of the rows is not ours any more or
- * stands elsewhere: then nothing may be written. Rows are named by their keys alone, which TiDB reads without making a plan: with the guards
- * beside the keys the statement took twice as long. A row whose guard does not hold stays as it is, and counts as found, not as changed.
+ * The statement that moves progress inside the batch's transaction, all partitions at once. Where it changes fewer rows than there are moves, one is
+ * not ours any more or stands elsewhere: then nothing may be written. Rows are named by their keys alone, which TiDB reads without making a plan: with
+ * the guards beside the keys the statement took twice as long. A row whose guard does not hold stays as it is, and counts as found, not as changed.
  */
-export async function advance(tx: Connection, moves: readonly Move[]): Promise<boolean> {
+export function advance(moves: readonly Move[]): string {
   const guarded = (column: string, value: string) =>
     `${column} = CASE ${moves
       .map(() => `WHEN tenant = ? AND topic = ? AND part = ? AND epoch = ? AND next_offset = ? THEN ${value}`)
@@ -75,7 +76,7 @@ export async function advance(tx: Connection, moves: readonly Move[]): Promise<b
   const guard = (m: Move) => [m.tenant, m.topic, m.partition, m.epoch, m.from]
   const now = Date.now()
   // MariaDB assigns in this order, and the guards look at next_offset: it is the last.
-  const { changedRows } = await tx.execute(
+  return format(
     `UPDATE progress SET ${guarded('last_record', '?')}, ${guarded('updated', '?')}, ${guarded('next_offset', '?')}
      WHERE (tenant, topic, part) IN (${moves.map(() => '(?, ?, ?)').join(', ')})`,
     [
@@ -85,7 +86,6 @@ export async function advance(tx: Connection, moves: readonly Move[]): Promise<b
       ...moves.flatMap((m) => [m.tenant, m.topic, m.partition]),
     ],
   )
-  return changedRows === moves.length
 }
 
 /** Where a batch stands whose progress could not be moved, or whose COMMIT was not answered; `by` are the steps that are not ours any more. */

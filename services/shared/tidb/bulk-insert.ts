@@ -2,70 +2,8 @@
  * Inserts of many rows by prepared statements whose parameters are written straight into one buffer, in the binary protocol's own types.
  * mysql2 makes an object and a text of every number that it sends, and numbers that come as text are parsed again by the database.
  */
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
 import type { PoolConnection } from 'mysql2/promise'
-
-const require = createRequire(import.meta.url)
-/** A file of mysql2 that it does not export. */
-const internal = (path: string) => require(join(dirname(require.resolve('mysql2')), 'lib', path))
-
-type Answer = { isError(): boolean; asError(encoding: string): Error }
-type Core = {
-  config: { clientFlags: number }
-  clientEncoding: string
-  serverCapabilityFlags: number
-  sequenceId: number
-  addCommand(command: unknown): void
-  writePacket(packet: unknown): void
-  prepare(sql: string, done: (error: Error | null, statement: { id: number }) => void): void
-}
-type Done = (error: Error | null) => void
-const Command = internal('commands/command.js') as new () => { emit(event: 'end'): void }
-const Packet = internal('packets/packet.js') as new (id: number, buffer: Buffer, start: number, end: number) => unknown
-
-/**
- * Sends statements that are written already, all at once, so that the database goes from one to the next without waiting for this process, which may be busy
- * with the next batch. Done when all are answered, with the first error if there is one: a statement behind a failed one is carried out.
- */
-class ExecuteWritten extends Command {
-  readonly sql: string
-  onResult: Done
-  readonly #packets: readonly Buffer[]
-  /** The number that the answer to each statement bears. */
-  readonly #numbers: number[] = []
-  #answered = 0
-  #error: Error | null = null
-
-  constructor(sql: string, packets: readonly Buffer[], done: Done) {
-    super()
-    this.sql = sql
-    this.#packets = packets
-    this.onResult = done
-  }
-
-  /** mysql2 calls this to begin, without an answer, and then for each answer; true ends the command. */
-  execute(answer: Answer | undefined, connection: Core): boolean {
-    if (answer === undefined) {
-      for (const packet of this.#packets) {
-        connection.sequenceId = 0
-        connection.writePacket(new Packet(0, packet, 0, packet.length))
-        this.#numbers.push(connection.sequenceId)
-      }
-      connection.sequenceId = this.#numbers[0]
-      return false
-    }
-    if (answer.isError()) this.#error ??= answer.asError(connection.clientEncoding)
-    this.#answered++
-    if (this.#answered < this.#packets.length) {
-      connection.sequenceId = this.#numbers[this.#answered]
-      return false
-    }
-    this.onResult(this.#error)
-    this.emit('end')
-    return true
-  }
-}
+import { type Core, coreOf, flagsOf, type Result, sendAtOnce } from './pipelined.ts'
 
 /** Types of the protocol (`enum_field_types`), as columns want them. */
 const types = { integer: 0x08, double: 0x05, bytes: 0xfc, text: 0xfd } as const
@@ -201,12 +139,23 @@ export class Parameters {
 /** What a connection keeps: its prepared statements by their rows, and the buffer of those that are on their way. */
 type OfConnection = { statements: Map<number, number>; parameters: Parameters }
 
+/**
+ * Inserts rows in their order, by as few statements as there are sizes for, all sent at once; the next call on a connection waits until this one resolves.
+ * `before` goes out ahead of them, a statement whose result it resolves to: the rows are inserted whatever that is.
+ */
+export type BulkInsert<Row, Common> = (
+  connection: PoolConnection,
+  rows: readonly Row[],
+  common: Common,
+  before?: string,
+) => Promise<Result | undefined>
+
 /** Makes the insert of rows into a table. `write` gives a row's parameters in the order of `columns`; `common` is what the rows of a call share. */
 export function bulkInsert<Row, Common>(
   table: string,
   columns: Readonly<Record<string, ColumnType>>,
   write: (to: Parameters, row: Row, common: Common) => void,
-): (connection: PoolConnection, rows: readonly Row[], common: Common) => Promise<void> {
+): BulkInsert<Row, Common> {
   const names = Object.keys(columns)
   const columnTypes = Object.values(columns)
   const head = `INSERT INTO ${table} (${names.join(', ')}) VALUES `
@@ -230,23 +179,21 @@ export function bulkInsert<Row, Common>(
     return statement.id
   }
 
-  /** In the order of the rows, by as few statements as there are sizes for; the next call on a connection waits until this one resolves. */
-  return async function insert(connection, rows, common) {
-    const core = connection.connection as unknown as Core
+  return async function insert(connection, rows, common, before) {
+    const core = coreOf(connection)
     const { statements, parameters } = stateOf(core)
-    const withCount = (core.config.clientFlags & core.serverCapabilityFlags & queryAttributes) !== 0
-    const packets: Buffer[] = []
+    const withCount = (flagsOf(core) & queryAttributes) !== 0
+    const sent: (string | Buffer)[] = before === undefined ? [] : [before]
     parameters.reset()
     for (let from = 0; from < rows.length; ) {
       const n = sizes.find((size) => size <= rows.length - from) as number
       parameters.begin(await prepare(core, statements, n), n, columnTypes, withCount)
       for (let i = from; i < from + n; i++) write(parameters, rows[i], common)
-      packets.push(parameters.packet())
+      sent.push(parameters.packet())
       from += n
     }
-    if (packets.length === 0) return
-    await new Promise<void>((resolve, reject) => {
-      core.addCommand(new ExecuteWritten(head, packets, (error) => (error ? reject(error) : resolve())))
-    })
+    if (sent.length === 0) return undefined
+    const [first] = await sendAtOnce(core, before === undefined ? head : `${before}; ${head}`, sent)
+    return before === undefined ? undefined : first
   }
 }
