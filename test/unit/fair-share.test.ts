@@ -26,14 +26,24 @@ const counts = (records: readonly { tenant: string }[]) => {
 
 test('a bank that floods leaves the others their share, and takes what they leave', () => {
   const take = createFairShare()
-  const partitions = [partition('flood', 5000), partition('busy', 200), partition('quiet', 7)]
-  const first = counts(take(partitions, 300))
-  // A hundred each, and what the quiet one leaves to whoever comes first.
-  expect([first.quiet, first.flood + first.busy, Math.min(first.flood, first.busy)]).toEqual([7, 293, 100])
+  const partitions = [partition('flood', 5000), partition('busy', 500), partition('late', 110)]
+  expect(counts(take(partitions, 300))).toEqual({ flood: 100, busy: 100, late: 100 })
+  // Ten are left of the last one: what it does not take goes to whoever comes first, of batches that are shorter now.
   const second = counts(take(partitions, 300))
-  expect([second.quiet, second.flood + second.busy]).toEqual([undefined, 300])
-  expect(first.busy + second.busy).toBe(200)
-  expect(counts(take(partitions, 300))).toEqual({ flood: 300 })
+  expect([second.late, second.flood + second.busy]).toEqual([10, 65])
+  expect(Math.min(second.flood, second.busy)).toBe(25)
+})
+
+test('while one bank floods and another one is up to date batches are a quarter, and full again when it has not been seen for a hundred', () => {
+  const take = createFairShare()
+  const flood = partition('flood', 20_000)
+  expect(counts(take([flood, partition('quiet', 7)], 400))).toEqual({ flood: 93, quiet: 7 })
+  const sizes = Array.from({ length: 101 }, () => take([flood], 400).length)
+  expect([new Set(sizes.slice(0, 99)), sizes[100]]).toEqual([new Set([100]), 400])
+  // Between banks that are all behind nobody waits less for smaller batches.
+  expect(take([partition('a', 2000), partition('b', 1500)], 400)).toHaveLength(400)
+  // Nor does anybody when all that there is fits.
+  expect(take([partition('a', 200), partition('b', 7)], 400)).toHaveLength(207)
 })
 
 test('when there is not room for all, each partition comes first in its turn', () => {
