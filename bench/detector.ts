@@ -1,11 +1,16 @@
-/** The detector as a process of its own, as in production. */
+/** Services as processes of their own, as in production. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Config } from '../services/shared/config.ts'
 
-/** Starts it; `flags` go to Node. It serves its metrics on `healthPort` of 127.0.0.1, or where nobody knows. */
-export function spawnDetector(config: Config, flags: readonly string[] = [], healthPort = 0): ChildProcess {
+/** Starts a service; `flags` go to Node, `more` into its environment. */
+function spawnService(
+  service: 'detector' | 'gateway',
+  config: Config,
+  flags: readonly string[],
+  more: Record<string, string>,
+): ChildProcess {
   const { user, password, host, port } = config.sql
-  return spawn(process.execPath, [...flags, 'infra/bootstrap.mjs', 'services/detector/main.ts'], {
+  return spawn(process.execPath, [...flags, 'infra/bootstrap.mjs', `services/${service}/main.ts`], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {
       ...process.env,
@@ -15,11 +20,20 @@ export function spawnDetector(config: Config, flags: readonly string[] = [], hea
       ASSAY_REDIS: config.redis,
       ASSAY_GROUP: config.group,
       ASSAY_SECRET: config.tokenKey,
-      ASSAY_HEALTH_PORT: String(healthPort),
+      ASSAY_HEALTH_PORT: '0',
       ASSAY_LOG_LEVEL: 'error',
+      ...more,
     },
   })
 }
+
+/** It serves its metrics on `healthPort` of 127.0.0.1, or where nobody knows. */
+export const spawnDetector = (config: Config, flags: readonly string[] = [], healthPort = 0): ChildProcess =>
+  spawnService('detector', config, flags, { ASSAY_HEALTH_PORT: String(healthPort) })
+
+/** A gateway on that port. */
+export const spawnGateway = (config: Config, port: number): ChildProcess =>
+  spawnService('gateway', config, [], { ASSAY_GATEWAY_PORT: String(port) })
 
 /** Throws when it has ended by itself, so that nobody waits for what it will not do. */
 export function mustRun(child: ChildProcess, name = 'the detector'): void {

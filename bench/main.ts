@@ -7,6 +7,7 @@ import { addLatency } from './latency/command.ts'
 import { whole } from './options.ts'
 import { addPeers } from './peers/command.ts'
 import { cpuPlot, writePlots } from './plots.ts'
+import { addPressure } from './pressure/command.ts'
 import { cpuLine, type Spread } from './process.ts'
 import { addReasons } from './reasons.ts'
 import { addScale } from './scale/command.ts'
@@ -101,6 +102,7 @@ program
 
 addLatency(program)
 addPeers(program)
+addPressure(program)
 addScale(program)
 addGrowth(program)
 addReasons(program)

@@ -9,8 +9,12 @@ export function cpuSecondsIn(stat: string): number {
   return (Number(fields[11]) + Number(fields[12])) / ticksASecond
 }
 
-/** CPU seconds that a process has used; NaN for one that is gone. */
+/** CPU seconds that a process has used, this one's to the microsecond; NaN for one that is gone. */
 export function cpuSeconds(pid: number): number {
+  if (pid === process.pid) {
+    const { user, system } = process.cpuUsage()
+    return (user + system) / 1e6
+  }
   try {
     return cpuSecondsIn(readFileSync(`/proc/${pid}/stat`, 'utf8'))
   } catch {
@@ -36,11 +40,19 @@ export function peakMemory(pid: number): number {
   }
 }
 
-/** Begins to count the CPU time of processes; what it returns gives the microseconds that each has used since then, by so many transactions. */
-export function meterCpu(processes: readonly { name: string; pid: number }[]): (transactions: number) => Record<string, number> {
+const rounded = (x: number, digits: number) => Math.round(x * 10 ** digits) / 10 ** digits
+
+/**
+ * Begins to count the CPU time of processes; what it returns gives the microseconds that each has used since then, by so many transactions,
+ * rounded to so many digits after the point.
+ */
+export function meterCpu(
+  processes: readonly { name: string; pid: number }[],
+  digits = 0,
+): (transactions: number) => Record<string, number> {
   const before = processes.map(({ pid }) => cpuSeconds(pid))
   return (transactions) =>
-    Object.fromEntries(processes.map(({ name, pid }, i) => [name, Math.round(((cpuSeconds(pid) - before[i]) * 1e6) / transactions)]))
+    Object.fromEntries(processes.map(({ name, pid }, i) => [name, rounded(((cpuSeconds(pid) - before[i]) * 1e6) / transactions, digits)]))
 }
 
 /** CPU by process as a line. */
@@ -50,8 +62,6 @@ export const cpuLine = (cpuUs: Record<string, number>): string =>
     .join(', ')
 
 export type Spread = { min: number; median: number; max: number }
-
-const rounded = (x: number, digits: number) => Math.round(x * 10 ** digits) / 10 ** digits
 
 /** Minimum, median and maximum, rounded to so many digits after the point. */
 export function spreadOf(values: readonly number[], digits = 0): Spread {

@@ -1,12 +1,13 @@
 /**
  * The load, a process of its own, so that whoever reads does not make it late: first a backlog, then segments by a schedule. What is sent is
- * made before it is due. A send waits for the one before it, as the product's own producers do, and what has become due meanwhile goes with it.
+ * made before it is due.
  */
 import { simulate } from '../../infra/simulator/simulate.ts'
 import { createBus, type Outgoing } from '../../services/shared/kafka/bus.ts'
 import { createTelemetry } from '../../services/shared/telemetry.ts'
 import { load, recordOf } from '../bank.ts'
 import { arrivals, now } from './arrivals.ts'
+import { pace } from './pace.ts'
 
 /** `customers` and `days` are those of the simulator, which chooses where they are left out. */
 export type LoadOptions = { kafka: string[]; tenant: string; seed: number; transactions: number; customers?: number; days?: number }
@@ -35,30 +36,6 @@ function next(count: number): { id: string; record: Outgoing }[] {
   return taken
 }
 
-/**
- * Milliseconds from one send to the next at least, which count against us. A request for each transaction would take more of the machine than
- * the producers of a bank do: Java's wait for 5 ms.
- */
-const linger = 2
-
-/** Sends what is due from `from` to `to`, the first of which was due `due[0]` milliseconds after `began`. Returns when each was given to Kafka. */
-async function pace(records: readonly Outgoing[], due: Float64Array, began: number): Promise<Float64Array> {
-  const sent = new Float64Array(due.length)
-  for (let from = 0; from < due.length; ) {
-    const at = now()
-    let to = from
-    while (to < due.length && began + due[to] <= at) to++
-    if (to > from) {
-      sent.fill(at, from, to)
-      await bus.send(records.slice(from, to))
-      from = to
-    }
-    const next = from < due.length ? Math.max(began + due[from], at + linger) - now() : 0
-    if (next > 0) await new Promise((resolve) => setTimeout(resolve, next))
-  }
-  return sent
-}
-
 async function carryOut(order: Order): Promise<void> {
   if ('backlog' in order) {
     const taken = next(order.backlog)
@@ -75,10 +52,10 @@ async function carryOut(order: Order): Promise<void> {
   const taken = next(schedule.length)
   const records = taken.map((t) => t.record)
   const began = now() + 100
-  await pace(records.slice(0, warmed), schedule.subarray(0, warmed), began)
+  await pace(bus, records.slice(0, warmed), schedule.subarray(0, warmed), began)
   tell({ kind: 'begun', warmed })
   const timed = schedule.subarray(warmed)
-  const sent = await pace(records.slice(warmed), timed, began)
+  const sent = await pace(bus, records.slice(warmed), timed, began)
   tell({ kind: 'sent', ids: taken.slice(warmed).map((t) => t.id), due: timed.map((ms) => began + ms), sent })
 }
 
