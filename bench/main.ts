@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { messageOf } from '../services/shared/errors.ts'
 import { backlog } from './backlog.ts'
+import { addCapacity } from './capacity/command.ts'
 import { addGrowth } from './growth/command.ts'
 import { addLatency } from './latency/command.ts'
 import { whole } from './options.ts'
@@ -105,6 +106,7 @@ addPeers(program)
 addPressure(program)
 addScale(program)
 addGrowth(program)
+addCapacity(program)
 addReasons(program)
 
 await program.parseAsync().catch((error: unknown) => {

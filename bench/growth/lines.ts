@@ -20,7 +20,7 @@ function storageLines({ storage }: GrowthReport): string[] {
           `  TiDB, keys and values: ${c.bytes} bytes (row ${c.row}, of which event ${c.event} and features ${c.features}; by_id ${c.byId}, by_place ${c.byPlace})`,
         ]
       : []),
-    ...(folder === undefined ? [] : [`  TiDB, its folder: ${folder} bytes`]),
+    ...(folder ? [`  TiDB, its folder: ${folder.all} bytes, of which its tables have ${folder.tables}`] : []),
     `  a decision in Kafka: key and value ${decision} bytes${onDisk ? `; on the disk ${onDisk.decision}, and its transaction ${onDisk.transaction}` : ''}`,
   ]
 }
@@ -40,7 +40,7 @@ export function linesOf(report: GrowthReport): string[] {
     ),
     ...(memory ?? []).map(
       (p) =>
-        `${n(p.customers)} customers with ${p.each} transactions: detector ${p.rssMb} MB, at most ${p.peakMb}; met at ${n(p.perSecond)}/s`,
+        `${n(p.customers)} customers with ${p.each} transactions: detector ${p.rssMb} MB, at most ${p.peakMb}; met at ${n(p.perSecond)}/s, CPU µs a transaction: ${cpuLine(p.cpuUs)}`,
     ),
     ...(heavy ?? []).map(
       (p) =>

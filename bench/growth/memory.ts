@@ -2,11 +2,11 @@
 import { type Transaction, tenantTopic } from '../../services/shared/events.ts'
 import { type Bank, createBank, load, sizeOf, waitForSize } from '../bank.ts'
 import { endDetector, mustRun, spawnDetector } from '../detector.ts'
-import { memoryOf, meterCpu, peakMemory } from '../process.ts'
+import { cpuLine, memoryOf, meterCpu, peakMemory } from '../process.ts'
 import { processesOf, type Watched } from '../servers.ts'
 import { copyOf } from './copies.ts'
 import { type History, makeHistory } from './history.ts'
-import { doingsOf, recordOf } from './people.ts'
+import { recordOf } from './people.ts'
 import { say } from './progress.ts'
 
 /** So many customers in steps, with so many transactions each, of whom so many are decided and the others copied. */
@@ -22,16 +22,13 @@ export type MemoryPoint = {
 }
 
 /** One transaction of a minute ago for each of so many customers: the bank's own first, then their copies. */
-function* touchesOf(tenant: string, { people, copies }: History, customers: number): Generator<Transaction> {
-  const lasts = new Map<string, Transaction>()
-  for (const { event } of doingsOf(tenant, people, { transactions: people.customers * 3, from: 5, to: 1, mark: 'l' }))
-    lasts.set(event.customer as string, event)
+function* touchesOf({ lasts, copies }: History, customers: number): Generator<Transaction> {
   const time = new Date(Date.now() - 60_000).toISOString()
   let made = 0
   for (let copy = 0; copy <= copies; copy++)
-    for (const [customer, event] of lasts) {
+    for (const event of lasts) {
       if (made++ === customers) return
-      yield { ...event, id: `touch-${made}`, customer: copyOf(customer, copy), time }
+      yield { ...event, id: `touch-${made}`, customer: copyOf(event.customer as string, copy), time }
     }
 }
 
@@ -39,7 +36,7 @@ async function touch(bank: Bank, history: History, shape: Shape, options: Watche
   const decisions = tenantTopic(bank.tenant, 'decisions')
   const answered = await sizeOf(bank.bus, decisions)
   let waiting: ReturnType<typeof recordOf>[] = []
-  for (const event of touchesOf(bank.tenant, history, Math.max(...shape.customers))) {
+  for (const event of touchesOf(history, Math.max(...shape.customers))) {
     if (waiting.push(recordOf(event)) < 1000) continue
     await bank.bus.send(waiting)
     waiting = []
@@ -64,7 +61,9 @@ async function touch(bank: Bank, history: History, shape: Shape, options: Watche
         perSecond,
         cpuUs: used(customers - met),
       }
-      say(`${customers} customers with ${point.each} transactions each: ${point.rssMb} MB, at most ${point.peakMb} so far; ${perSecond}/s`)
+      say(
+        `${customers} customers with ${point.each} transactions each: ${point.rssMb} MB, at most ${point.peakMb} so far; ${perSecond}/s, CPU µs ${cpuLine(point.cpuUs)}`,
+      )
       points.push(point)
       ;[met, began, used] = [customers, Date.now(), meterCpu(processes)]
     }

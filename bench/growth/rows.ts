@@ -4,7 +4,7 @@ import { tenantTopic } from '../../services/shared/events.ts'
 import { type Bank, createBank, load, sizeOf, waitForSize } from '../bank.ts'
 import { endDetector, mustRun, spawnDetector } from '../detector.ts'
 import { readDecisions } from '../peers/read-decisions.ts'
-import { meterCpu, peakMemory, type Spread, spreadOf } from '../process.ts'
+import { cpuLine, meterCpu, peakMemory, type Spread, spreadOf } from '../process.ts'
 import { processesOf, type Watched } from '../servers.ts'
 import { makeHistory } from './history.ts'
 import { type Batches, batchesBetween, readBatches } from './metrics.ts'
@@ -103,7 +103,7 @@ export async function byRows(options: RowsOptions): Promise<RowsPoint[]> {
         const halves = await workOff(bank, people, run, backlog, options, before)
         before += halves.distinct
         all.push(halves)
-        const rate = ({ perSecond }: Half) => `${Math.round(perSecond)}/s`
+        const rate = ({ perSecond, cpuUs }: Half) => `${Math.round(perSecond)}/s (CPU µs ${cpuLine(cpuUs)})`
         say(
           `beside ${history?.rows ?? 0} rows, run ${run + 1} of ${runs}: nothing in memory ${rate(halves.cold)}, then ${rate(halves.warm)}`,
         )

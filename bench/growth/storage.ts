@@ -11,8 +11,11 @@ export type Storage = {
   rows: number
   /** Bytes of the keys and values of a transaction's row and indexes; absent where the database is not TiDB. */
   computed?: Stored
-  /** What the store's folder has grown by for each row; absent where the servers are not the bench's own, or have stored other things. */
-  folder?: number
+  /**
+   * What the store's folder has grown by for each row, and its tables alone, without the newest writes' log, which is some 800 MB however much is
+   * stored; absent where the servers are not the bench's own, or too few rows were stored to tell.
+   */
+  folder?: { all: number; tables: number }
   /** Bytes of a record in Kafka: key and value of a decision as they were read, and what each topic has on the disk, where that can be seen. */
   decision: number
   onDisk?: { transaction: number; decision: number }
@@ -21,11 +24,14 @@ export type Storage = {
 /** Rows from which on the store's folder says something: it keeps what is new in memory, and takes room before it needs it. */
 const tellingRows = 500_000
 
-/** Bytes that all files in a folder and its folders have on the disk, so that room which is only reserved does not count. One that goes away meanwhile counts nothing. */
-export function bytesIn(folder: string): number {
+/**
+ * Bytes that all files in a folder and its folders, whose names end so, have on the disk: room that is only reserved does not count, nor does a
+ * file that goes away meanwhile.
+ */
+export function bytesIn(folder: string, ending = ''): number {
   if (!existsSync(folder)) return 0
   return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((f) => f.isFile())
+    .filter((f) => f.isFile() && f.name.endsWith(ending))
     .reduce((sum, f) => sum + 512 * (statSync(join(f.parentPath, f.name), { throwIfNoEntry: false })?.blocks ?? 0), 0)
 }
 
@@ -81,6 +87,7 @@ async function diskBytes(bank: Bank, topic: string, { directory }: Watched): Pro
 export async function storageOf(bank: Bank, rows: number, watched: Watched, before: number | undefined): Promise<Storage> {
   const folder = storeOf(watched)
   const topic = (name: 'transactions' | 'decisions') => tenantTopic(bank.tenant, name)
+  const grown = folder && before !== undefined && rows >= tellingRows ? (await settled(folder)) - before : undefined
   const onTidb = watched.servers.some((s) => s.name === 'sql' && s.product === 'TiDB')
   const [transaction, decision] = [
     await diskBytes(bank, topic('transactions'), watched),
@@ -89,7 +96,9 @@ export async function storageOf(bank: Bank, rows: number, watched: Watched, befo
   return {
     rows,
     ...(onTidb ? { computed: await storedOf(bank.database, bank.tenant) } : {}),
-    ...(folder && before !== undefined && rows >= tellingRows ? { folder: Math.round(((await settled(folder)) - before) / rows) } : {}),
+    ...(folder && grown !== undefined
+      ? { folder: { all: Math.round(grown / rows), tables: Math.round(bytesIn(folder, '.sst') / rows) } }
+      : {}),
     decision: await recordBytes(bank, topic('decisions')),
     ...(transaction !== undefined && decision !== undefined ? { onDisk: { transaction, decision } } : {}),
   }

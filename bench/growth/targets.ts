@@ -46,7 +46,7 @@ export function targetsOf(measured: Measured): Target[] {
     ...(storage?.computed
       ? [atMost('storage of a transaction in TiDB, computed, bytes', Math.round(storage.computed.bytes), 800, 450)]
       : []),
-    ...(storage?.folder !== undefined ? [atMost("storage of a transaction, by the store's folder, bytes", storage.folder, 800, 450)] : []),
+    ...(storage?.folder ? [atMost("storage of a transaction, by the store's folder, bytes", storage.folder.all, 800, 450)] : []),
     ...(storage ? [atMost('storage of a decision in Kafka, bytes', storage.onDisk?.decision ?? storage.decision, 350, 200)] : []),
     ...(restart ? [atMost('from spawn to the first decision after kill -9, s', restart.seconds.median, 15, 8)] : []),
     ...(redis
