@@ -32,7 +32,7 @@ export const addGrowth = (program: Command): Command =>
     .command('growth')
     .description(
       'what becomes of a bank as its history grows: storage of a transaction, restart after kill -9, memory of the counters, memory by customers,\n' +
-        'customers with many transactions, throughput beside stored rows, and a soak. Everything takes about two hours and 25 GB of disk',
+        'customers with many transactions, throughput beside stored rows, and a soak. Everything takes hours and many GB of disk',
     )
     .option('--only <parts>', `some of ${parts.join(', ')}, with commas between them`, chosen, [...parts])
     .option('--rows <numbers>', 'stored rows beside which a backlog is worked off', numbers(0), [0, 1_000_000, 10_000_000])
