@@ -10,7 +10,12 @@ export type EventRow = { tenant: string; customer: string; id: string; time: num
 /** How the event writes its time, where not as text: with milliseconds and Z, or without them. */
 const times = { milliseconds: 0, seconds: 1 } as const
 
+/** Whether `toISOString` gives the text back for sure: a 30th of February and an hour of 24 are read as other times. */
+const isPlain = (text: string): boolean =>
+  text.length === 24 && text.endsWith('Z') && text.slice(8, 10) <= '28' && text.slice(11, 13) < '24'
+
 function timeForm(text: string, time: number): string | number {
+  if (isPlain(text)) return times.milliseconds
   const iso = new Date(time).toISOString()
   if (text === iso) return times.milliseconds
   return text.length === 20 && text.startsWith(iso.slice(0, 19)) && text.endsWith('Z') && iso.endsWith('.000Z') ? times.seconds : text
