@@ -101,7 +101,7 @@ test(
   async () => {
     const b = await bank(mature)
     await writePast(b, { transactions: 4000 })
-    await champion(b, blindModel(quick({ epochs: 10, patience: 10, members: 20 })))
+    await champion(b, blindModel(quick({ epochs: 10, patience: 10, members: 16, batch: 24 })))
     const killed = spawnService('trainer', b.config)
     const { id } = await ask(b)
     await eventually(
@@ -109,7 +109,7 @@ test(
       async () => {
         const run = await readRun(b.database, id)
         expect(run).toMatchObject({ ended: null })
-        return /^network ([2-9]|1[0-7]) of 20/.test(run.progress)
+        return /^network ([2-9]|1[0-4]) of 16/.test(run.progress)
       },
       100,
     )
