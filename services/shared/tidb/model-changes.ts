@@ -12,9 +12,14 @@ export const mostInShadow = 3
 /** Who changes something, and why. */
 export type Because = { by: string; reason: string }
 
-/** All versions are locked in order, so that changes come one after the other. */
-const lockAll = (tx: Connection): Promise<{ version: number; state: State; created_by: string }[]> =>
-  tx.query('SELECT version, state, created_by FROM models ORDER BY version FOR UPDATE')
+/**
+ * All versions are locked in order, so that changes come one after the other. They are read when the locks are held: the stack's TiDB now and then
+ * gives what was there before another one's COMMIT to whoever has waited for it.
+ */
+const lockAll = async (tx: Connection): Promise<{ version: number; state: State; created_by: string }[]> => {
+  await tx.query('SELECT version FROM models ORDER BY version FOR UPDATE')
+  return tx.query('SELECT version, state, created_by FROM models ORDER BY version FOR UPDATE')
+}
 
 async function change(tx: Connection, version: number, state: State, { by, reason }: Because, share: number | null = null): Promise<void> {
   await tx.execute('UPDATE models SET state = ?, share = ? WHERE version = ?', [state, share, version])
