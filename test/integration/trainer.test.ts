@@ -36,6 +36,9 @@ const quick =
     manifest.training = { hidden: [8], epochs: 3, batch: 128, rate: 0.01, smoothing: 0.9, validationShare: 0.3, testShare: 0.35, ...more }
   }
 
+/** Choices by which a training of little data takes several heartbeats on any machine. */
+const long = () => quick({ epochs: 10, patience: 10, members: 16, batch: 24 })
+
 async function trainer(config: Config, options: Parameters<typeof createTrainer>[2] = {}) {
   const service = createTrainer(config, testTelemetry(), { sweepMs: 200, dueMs: 200, graceMs: 2000, deadMs: 3000, ...options })
   onTestFinished(() => service.stop())
@@ -101,7 +104,7 @@ test(
   async () => {
     const b = await bank(mature)
     await writePast(b, { transactions: 4000 })
-    await champion(b, blindModel(quick({ epochs: 10, patience: 10, members: 16, batch: 24 })))
+    await champion(b, blindModel(long()))
     const killed = spawnService('trainer', b.config)
     const { id } = await ask(b)
     await eventually(
@@ -141,7 +144,7 @@ test(
   async () => {
     const b = await bank(mature)
     await writePast(b, { transactions: 4000 })
-    const one = await champion(b, blindModel(quick()))
+    const one = await champion(b, blindModel(long()))
     const other = await register(b.database, modelFolder(await shiftedModel(1)), { by: 'ana', reason: 'trained elsewhere' })
     await trainer(b.config)
     const { id } = await ask(b)
