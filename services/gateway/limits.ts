@@ -23,8 +23,8 @@ const [mostOfBank, mostOfAll] = [16 * 1024 * 1024, 96 * 1024 * 1024]
 /** A bank may send a second's events at once: an array of any size is taken in whole, and waited for afterwards. */
 const aheadMs = 1000
 
-/** Makes the limits. They are kept by each gateway for itself. */
-export function createLimits(telemetry: Telemetry, clock: () => number = Date.now): Limits {
+/** Makes the limits. They are kept by each gateway for itself, by a clock (milliseconds) that never jumps. */
+export function createLimits(telemetry: Telemetry, clock: () => number = () => performance.now()): Limits {
   const limited = telemetry.counter('assay_gateway_limited_total', 'Requests that were answered 429', ['tenant', 'limit'])
   /** When what a bank has sent would be over, had it sent as evenly as it may. */
   const until = new Map<string, number>()

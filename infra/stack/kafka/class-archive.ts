@@ -1,6 +1,6 @@
 /**
  * A broker's classes as the Java machine has read and checked them, kept in one file that later starts map into memory (class data sharing). A start
- * takes two thirds of the processor time then, and as much of that is a second or more.
+ * takes two thirds of the processor time then.
  */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -14,7 +14,7 @@ import { findProgram, makeProgram } from '../programs.ts'
 import type { Launch, Place } from '../recipe.ts'
 import { type Report, StackError } from '../server.ts'
 
-const PATIENCE_MS = 120_000
+const PATIENCE_MS = 60_000
 
 /** Starts a broker, ends it when it answers, and waits until it has written the file. Throws `StackError` where that takes too long or fails. */
 async function write(file: string, launch: (place: Place, flags: string[]) => Promise<Launch>): Promise<void> {

@@ -12,7 +12,13 @@ export const fetchBytes = (partitions: number): number => Math.min(524_288, Math
 /** Those of `asked` that are fetched on, or again. A fetch may then go beyond what there was room for. */
 export function withRoom<P extends Pick<Partition, 'waiting' | 'bytes'>>(asked: readonly P[], all: readonly P[]): P[] {
   if (asked.length === 0) return []
-  const bytes = all.reduce((sum, p) => sum + p.bytes, 0)
-  const most = bytes > mostOfAll ? mostOfAll / all.length : mostOfPartition
-  return asked.filter((p) => p.waiting <= mostRecords && p.bytes <= most)
+  const share = mostOfAll / all.length
+  let bytes: number | undefined
+  // Most hold no more than their share, and then nobody has to ask what all hold.
+  const withinAll = (p: P) => {
+    if (p.bytes <= share) return true
+    bytes ??= all.reduce((sum, { bytes: of }) => sum + of, 0)
+    return bytes <= mostOfAll
+  }
+  return asked.filter((p) => p.waiting <= mostRecords && p.bytes <= mostOfPartition && withinAll(p))
 }
