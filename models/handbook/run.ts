@@ -22,13 +22,14 @@ export function figuresOf(folds: readonly Judgement[]): Figures {
   return Object.fromEntries(entries) as Figures
 }
 
-/** What each of the four folds came to; `shift` days earlier, to choose by. */
+/** What each of the four folds came to, or those until `enough`; `shift` days earlier, to choose by. */
 export async function runFolds(
   data: Dataset,
   trainDays: number,
   config: TrainConfig,
   shift: number,
   report: (line: string) => void,
+  enough: (folds: readonly Judgement[]) => boolean = () => false,
 ): Promise<Judgement[]> {
   const folds: Judgement[] = []
   for (const [i, fold] of handbookFolds(data, trainDays, shift).entries()) {
@@ -39,6 +40,7 @@ export async function runFolds(
       `fold ${i + 1} of 4: ${found.rows} transactions, ${found.frauds} frauds, AUC ${found.auc.toFixed(4)}, AP ${found.ap.toFixed(4)}, CP@100 ${found.cp100.toFixed(4)}`,
     )
     folds.push(found)
+    if (enough(folds)) break
   }
   return folds
 }

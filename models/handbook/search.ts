@@ -1,6 +1,7 @@
 /**
  * Chooses how to train, on folds that end 14 days before the judged ones: from the choices there are, one after the other is changed, and
- * kept where it ranks better by more than the folds differ in that. The number of members is not searched: more are better, and dearer.
+ * kept where it ranks better by more than chance does: by twice the standard error of the difference over the folds. One that ranks worse on
+ * each of the first two folds is tried no further. The number of members is not searched: more are better, and dearer.
  */
 import type { Dataset } from '../data/dataset.ts'
 import { configOf, type TrainConfig } from '../training/config.ts'
@@ -44,7 +45,8 @@ export async function search(
   report: (line: string) => void,
 ): Promise<{ config: TrainConfig; figures: Figures }> {
   const quiet = () => undefined
-  const tried = (config: TrainConfig) => runFolds(data, trainDays, { ...config, members: 1 }, earlier, quiet)
+  const tried = (config: TrainConfig, hopeless?: (folds: readonly Judgement[]) => boolean) =>
+    runFolds(data, trainDays, { ...config, members: 1 }, earlier, quiet, hopeless)
   let best = { config: from, folds: await tried(from) }
   const say = (what: string, folds: readonly Judgement[]) => {
     const { auc, ap, cp100 } = figuresOf(folds)
@@ -57,10 +59,13 @@ export async function search(
     for (const change of alternatives) {
       const config = configOf({ ...base.config, ...change, knots: { ...base.config.knots, ...change.knots } })
       if (!differs(config, base.config)) continue
-      const folds = await tried(config)
+      const folds = await tried(config, (so) => so.length === 2 && so.every((fold, i) => worth(fold) < worth(base.folds[i])))
       const { mean, error } = gainOf(folds, base.folds)
-      const better = mean > error && mean > gained
-      say(`${JSON.stringify(change)}, ${mean.toFixed(5)} more, give or take ${error.toFixed(5)}${better ? ' (kept)' : ''}`, folds)
+      const better = mean > 2 * error && mean > gained
+      say(
+        `${JSON.stringify(change)} on ${folds.length} folds, ${mean.toFixed(5)} more, give or take ${error.toFixed(5)}${better ? ' (kept)' : ''}`,
+        folds,
+      )
       if (!better) continue
       best = { config, folds }
       gained = mean
