@@ -1,5 +1,6 @@
 import { configDefaults, defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
+import { packedPackages } from './infra/packed-packages.mjs'
 
 /** Short files that take long: begun last, each would run alone at the end of a first run, which knows only how large files are. */
 const long = ['chaos', 'trainer', 'canary', 'bus-outage', 'model-command'].map((name) => `/integration/${name}.test.ts`)
@@ -22,6 +23,10 @@ class LongFirst extends BaseSequencer {
 /** Files at a time: those that talk to servers often wait, but the servers want the same cores. */
 const workers = Number(process.env.ASSAY_TEST_WORKERS ?? 4)
 
+const resolve = {
+  alias: Object.entries(await packedPackages()).map(([name, file]) => ({ find: new RegExp(`^${name}$`), replacement: file })),
+}
+
 const project = (name: string) => ({
   name,
   include: [`test/${name}/**/*.test.ts`],
@@ -40,10 +45,10 @@ export default defineConfig({
     sequence: { sequencer: LongFirst },
     coverage: { provider: 'v8', include: ['services/**/*.ts', 'models/**/*.ts', 'infra/**/*.ts'], exclude: ['services/console/web/**'] },
     projects: [
-      { test: { ...project('unit'), testTimeout: 20_000 } },
-      { test: { ...project('contract'), testTimeout: 20_000 } },
-      { test: { ...project('integration'), ...servers, testTimeout: 60_000, hookTimeout: 60_000 } },
-      { test: { ...project('e2e'), ...servers, testTimeout: 120_000, hookTimeout: 120_000 } },
+      { resolve, test: { ...project('unit'), testTimeout: 20_000 } },
+      { resolve, test: { ...project('contract'), testTimeout: 20_000 } },
+      { resolve, test: { ...project('integration'), ...servers, testTimeout: 60_000, hookTimeout: 60_000 } },
+      { resolve, test: { ...project('e2e'), ...servers, testTimeout: 120_000, hookTimeout: 120_000 } },
     ],
   },
 })

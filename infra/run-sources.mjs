@@ -1,13 +1,11 @@
 // Runs an entry of this repository in this very process. It and all that it imports of the sources become one module first: that takes esbuild a
 // tenth of a second, and reading them one by one through a loader takes ten times as long.
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, realpathSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { pathToFileURL } from 'node:url'
 import { build, stop } from 'esbuild'
-
-const root = dirname(dirname(fileURLToPath(import.meta.url)))
+import { cacheFolder, packedPackages } from './packed-packages.mjs'
 
 /** A source looks for files beside itself, not beside the module that it becomes a part of. */
 const knowingItsPlace = (path, source) =>
@@ -17,10 +15,8 @@ const knowingItsPlace = (path, source) =>
 
 /** `change` gets the path and the text of each source, and gives the text that runs in its place. */
 export async function runSources(entry, args, change = (_path, source) => source) {
-  // Below the packages, so that they are found from there.
-  const folder = join(root, 'node_modules', '.cache', 'assay')
-  mkdirSync(folder, { recursive: true })
-  const module = join(realpathSync(folder), `${randomUUID()}.mjs`)
+  const module = join(cacheFolder(), `${randomUUID()}.mjs`)
+  const packed = await packedPackages()
   await build({
     entryPoints: [entry],
     outfile: module,
@@ -36,11 +32,13 @@ export async function runSources(entry, args, change = (_path, source) => source
     plugins: [
       {
         name: 'sources',
-        setup: ({ onLoad }) =>
+        setup: ({ onLoad, onResolve }) => {
+          onResolve({ filter: /^(typebox|kysely)/ }, ({ path }) => ({ path: packed[path], external: true }))
           onLoad({ filter: /\.ts$/ }, async ({ path }) => ({
             loader: 'ts',
             contents: knowingItsPlace(path, change(path, await readFile(path, 'utf8'))),
-          })),
+          }))
+        },
       },
     ],
   })
