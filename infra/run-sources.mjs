@@ -7,6 +7,9 @@ import { pathToFileURL } from 'node:url'
 import { build, stop } from 'esbuild'
 import { cacheFolder, packedPackages } from './packed-packages.mjs'
 
+/** Where they are imported, Node reads them twice: first to find out what they export. */
+const commonJs = /^(kafkajs|mysql2\/promise|ioredis|bullmq|prom-client|pino|fastify|@fastify\/.*|@tensorflow\/tfjs-(core|layers))$/
+
 /** A source looks for files beside itself, not beside the module that it becomes a part of. */
 const knowingItsPlace = (path, source) =>
   source
@@ -27,13 +30,20 @@ export async function runSources(entry, args, change = (_path, source) => source
     target: 'node20',
     sourcemap: 'inline',
     // Once it runs, nobody reads it again.
-    banner: { js: `import { rmSync as removeModule } from 'node:fs'; removeModule(new URL(import.meta.url))` },
+    banner: {
+      js: `import { rmSync as removeModule } from 'node:fs'; import { createRequire as requireFrom } from 'node:module'
+removeModule(new URL(import.meta.url)); const require = requireFrom(import.meta.url)`,
+    },
     logLevel: 'warning',
     plugins: [
       {
         name: 'sources',
         setup: ({ onLoad, onResolve }) => {
           onResolve({ filter: /^(typebox|kysely)/ }, ({ path }) => ({ path: packed[path], external: true }))
+          onResolve({ filter: commonJs }, ({ path, kind }) =>
+            kind === 'import-statement' ? { path, namespace: 'required' } : { path, external: true },
+          )
+          onLoad({ filter: /./, namespace: 'required' }, ({ path }) => ({ contents: `module.exports = require('${path}')` }))
           onLoad({ filter: /\.ts$/ }, async ({ path }) => ({
             loader: 'ts',
             contents: knowingItsPlace(path, change(path, await readFile(path, 'utf8'))),

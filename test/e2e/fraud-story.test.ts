@@ -96,7 +96,7 @@ async function raised(b: Bank, of: readonly Transaction[]) {
 test('a new kind of fraud passes, is reported, learnt, shadowed, promoted by a second person while payments flow, caught, and rolled back', {
   timeout: 480_000,
 }, async () => {
-  const b = await bank({ labels: { maturityDays: 5 }, sampleRate: 0.01 })
+  const b = await bank({ labels: { maturityDays: 5 }, sampleRate: 0.01 }, 4)
   await detector(b.config)
   await started(createCasework(b.config, testTelemetry(), { sweepMs: 300, graceMs: 300 }))
   await started(createTrainer(b.config, testTelemetry(), { sweepMs: 200 }))

@@ -71,7 +71,7 @@ export async function testBus(config: Config, options: { keep?: boolean } = {}):
 }
 
 /** A bank of the test's own, with its topics. */
-export const testTenant = (database: Database, bus: Bus, settings: Partial<Settings> = {}, partitions = 4): Promise<Tenant> =>
+export const testTenant = (database: Database, bus: Bus, settings: Partial<Settings> = {}, partitions = 2): Promise<Tenant> =>
   createTenant(database, bus, { tenant: unique('bank-'), partitions, settings })
 
 /** Waits until `look` gives something other than undefined or false; throws what it waited for after `seconds`. */

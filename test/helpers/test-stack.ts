@@ -26,7 +26,7 @@ async function leaveOutExtras({ servers, env }: Stack): Promise<void> {
 /** Whether a vitest run with these arguments runs a project that talks to servers. */
 export function needsServers(args: string[]): boolean {
   const projects = args.flatMap((arg, i) => (arg === '--project' ? [args[i + 1]] : arg.startsWith('--project=') ? [arg.slice(10)] : []))
-  if (projects.length > 0) return projects.some((name) => name !== 'unit' && name !== 'contract')
+  if (projects.length > 0) return projects.includes('servers')
   const files = args.filter((arg) => arg.startsWith('test/'))
   return files.length === 0 || files.some((file) => !file.startsWith('test/unit') && !file.startsWith('test/contract'))
 }

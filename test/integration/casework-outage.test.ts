@@ -14,7 +14,7 @@ import { collect, valuesOf } from '../helpers/topics.ts'
 
 describe('on a bad day', () => {
   test('what is no alert, or another bank’s, becomes a dead letter with its place and reason, and the good ones around it open cases', async () => {
-    const b = await bank()
+    const b = await bank({}, 4)
     await casework(b.config)
     const topic = tenantTopic(b.name, 'alerts')
     const bad = [

@@ -22,7 +22,7 @@ describe('the detector on bad days', () => {
     // Claims commit too; what is to be lost is the answer to a batch.
     await eventually(
       'the claims',
-      async () => (await b.database.query('SELECT part FROM progress WHERE tenant = ?', [b.name])).length === 16,
+      async () => (await b.database.query('SELECT part FROM progress WHERE tenant = ?', [b.name])).length === 8,
     )
     await eventually('health', () => service.health().ready)
     const lost = wire.loseAnswerTo('COMMIT')

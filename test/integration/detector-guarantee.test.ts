@@ -11,7 +11,7 @@ import { record, transaction } from '../helpers/transactions.ts'
 const day = 86_400_000
 
 test('the same transaction on two partitions is decided on its own, once', async () => {
-  const b = await bank()
+  const b = await bank({}, 4)
   const t = transaction(b.name, { id: 'both', customer: 'c-1' })
   const right = partitionOf(`${b.name}:c-1`, 4)
   await b.bus.send([{ ...record(t), partition: (right + 1) % 4 }, record(t), { ...record(t), partition: (right + 2) % 4 }])

@@ -154,7 +154,7 @@ describe('the detector where one record or one owner could stop everything', () 
       value: JSON.stringify({ tenant: b.name, customer, instrument: 'joint', validFrom, type: 'account' }),
     })
     const on = (partition: number) => {
-      for (let i = 0; ; i++) if (partitionOf(`${b.name}:c-${i}`, 4) === partition) return `c-${i}`
+      for (let i = 0; ; i++) if (partitionOf(`${b.name}:c-${i}`, 2) === partition) return `c-${i}`
     }
     await b.bus.send([told(on(0)), told(on(1)), record(transaction(b.name, { id: 'good' }))])
     await detector(b.config)

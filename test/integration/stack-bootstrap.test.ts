@@ -28,7 +28,8 @@ function run(...args: string[]) {
 beforeEach(() => {
   clone = mkdtempSync(join(tmpdir(), 'assay-clone-'))
   mkdirSync(join(clone, 'infra'))
-  for (const file of ['bootstrap.mjs', 'run-sources.mjs', 'packed-packages.mjs']) copyFileSync(join('infra', file), join(clone, 'infra', file))
+  for (const file of ['bootstrap.mjs', 'run-sources.mjs', 'packed-packages.mjs'])
+    copyFileSync(join('infra', file), join(clone, 'infra', file))
   for (const file of ['package.json', 'package-lock.json']) copyFileSync(file, join(clone, file))
 })
 

@@ -28,7 +28,7 @@ const reset = ({ config, name }: Bank, partitions: readonly number[]) => {
 }
 
 test('partitions of a topic that is deleted and made anew stop, other banks go on, and after a reset the new records are decided', async () => {
-  const b = await bank()
+  const b = await bank({}, 4)
   const other = await testTenant(b.database, b.bus)
   const topic = tenantTopic(b.name, 'transactions')
   const service = await detector(b.config)
@@ -75,7 +75,7 @@ test('partitions of a topic that is deleted and made anew stop, other banks go o
 })
 
 test('a partition whose records Kafka deletes before they are decided stops, after those that were fetched in time', async () => {
-  const b = await bank()
+  const b = await bank({}, 4)
   const topic = tenantTopic(b.name, 'transactions')
   const wire = await proxy(b.config.sql.host, b.config.sql.port)
   const service = await detector({ ...b.config, sql: { ...b.config.sql, host: '127.0.0.1', port: wire.port } })

@@ -138,8 +138,8 @@ describe('a directory', () => {
 
 test.each([
   [[], true],
-  [['--project', 'unit'], false],
-  [['--project=contract', '--project=e2e'], true],
+  [['--project', 'alone'], false],
+  [['--project=alone', '--project=servers'], true],
   [['test/unit/stack.test.ts'], false],
   [['test/unit/stack.test.ts', 'test/integration'], true],
   [['-t', 'a name'], true],

@@ -1,0 +1,1 @@
+export declare function packedPackages(): Promise<Record<string, string>>
