@@ -1,5 +1,6 @@
 import { configDefaults, defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
+// biome-ignore lint/correctness/useImportExtensions: what runs is JavaScript.
 import { packedPackages } from './infra/packed-packages.mjs'
 
 /** Short files that take long: begun last, each would run alone at the end of a first run, which knows only how large files are. */
@@ -34,6 +35,7 @@ const project = (name: string, folders: string[]) => ({
   include: folders.map((folder) => `test/${folder}/**/*.test.ts`),
   exclude: configDefaults.exclude,
   environment: 'node' as const,
+  setupFiles: ['test/helpers/equal-bytes.ts'],
   pool: 'forks' as const,
   // Collectors of garbage that wait for each other cost more than they bring where processes share few cores.
   execArgv: ['--single-threaded-gc'],

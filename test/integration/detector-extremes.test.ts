@@ -15,6 +15,7 @@ import {
 } from '../../services/shared/events.ts'
 import { bank, detector, progressOf, rows } from '../helpers/bank.ts'
 import { eventually } from '../helpers/servers.ts'
+import { anyText } from '../helpers/text.ts'
 
 const token = (most = 64) =>
   fc.oneof(
@@ -25,7 +26,7 @@ const few = (most?: number) => fc.oneof({ weight: 3, arbitrary: fc.constantFrom(
 const text = (most: number) =>
   fc.oneof(
     fc.constantFrom('\u0000', '\ud800', '😀'.repeat(most), 'e\u0301'.repeat(most / 2), '\u202e', "'; --", '\\'),
-    fc.string({ unit: 'binary', minLength: 1, maxLength: most }),
+    anyText({ minLength: 1, maxLength: most }),
   )
 const near = fc.integer({ min: -32 * 86_400, max: 3600 }).map((s) => new Date(Date.now() + s * 1000).toISOString())
 const instant = fc.oneof(

@@ -12,7 +12,7 @@ import { readToTheEnd } from '../helpers/topics.ts'
 import { record, transaction } from '../helpers/transactions.ts'
 
 test('partitions pass from member to member under load: every record has one outcome, and each decision is as it would have been', async () => {
-  const b = await bank({ thresholds: { challenge: 0, review: 0, decline: 1 } })
+  const b = await bank({ thresholds: { challenge: 0, review: 0, decline: 1 } }, 4)
   let sent = 0
   let enough = false
   const send = async () => {

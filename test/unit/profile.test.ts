@@ -102,6 +102,11 @@ function folded(profile: Profile, c: Item): Float32Array {
   profile.fold(entryFor(c), out, 0)
   return out
 }
+const named = (vector: ArrayLike<number>) =>
+  featureNames
+    .slice(0, ownWidth)
+    .map((name, i) => `${name} ${vector[i]}`)
+    .join('\n')
 const featureOf = (vector: Float32Array, name: string) => vector[indexOf(name)]
 
 describe('a profile', () => {
@@ -114,9 +119,7 @@ describe('a profile', () => {
         const told: Told[] = []
         for (const r of log) {
           if ('item' in r) {
-            const slow = slowFeatures(r.item, items, versions, told)
-            const fast = folded(profile, r.item)
-            for (const [i, name] of featureNames.slice(0, ownWidth).entries()) expect(`${name} ${fast[i]}`).toBe(`${name} ${slow[i]}`)
+            expect(named(folded(profile, r.item))).toBe(named(slowFeatures(r.item, items, versions, told)))
             items.push(r.item)
           } else if ('party' in r) versions.push(r.party)
           else told.push(r.told)
