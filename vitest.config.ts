@@ -1,6 +1,6 @@
 import { configDefaults, defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
-// biome-ignore lint/correctness/useImportExtensions: what runs is JavaScript.
+// @ts-expect-error: JavaScript, since it runs before anything can read types.
 import { packedPackages } from './infra/packed-packages.mjs'
 
 /** Short files that take long: begun last, each would run alone at the end of a first run, which knows only how large files are. */
@@ -26,8 +26,9 @@ class LongFirst extends BaseSequencer {
 /** Files at a time: those that talk to servers often wait, but the servers want the same cores. */
 const workers = Number(process.env.ASSAY_TEST_WORKERS ?? 4)
 
+const packed: Record<string, string> = await packedPackages()
 const resolve = {
-  alias: Object.entries(await packedPackages()).map(([name, file]) => ({ find: new RegExp(`^${name}$`), replacement: file })),
+  alias: Object.entries(packed).map(([name, file]) => ({ find: new RegExp(`^${name}$`), replacement: file })),
 }
 
 const project = (name: string, folders: string[]) => ({

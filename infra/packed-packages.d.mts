@@ -1,1 +1,0 @@
-export declare function packedPackages(): Promise<Record<string, string>>
