@@ -39,7 +39,7 @@ removeModule(new URL(import.meta.url)); const require = requireFrom(import.meta.
       {
         name: 'sources',
         setup: ({ onLoad, onResolve }) => {
-          onResolve({ filter: /^(typebox|kysely)/ }, ({ path }) => ({ path: packed[path], external: true }))
+          onResolve({ filter: /^(typebox|kysely)/ }, ({ path }) => (path in packed ? { path: packed[path], external: true } : undefined))
           onResolve({ filter: commonJs }, ({ path, kind }) =>
             kind === 'import-statement' ? { path, namespace: 'required' } : { path, external: true },
           )
