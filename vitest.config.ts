@@ -49,6 +49,8 @@ const servers = { globalSetup: ['test/helpers/global-setup.ts'] }
 
 export default defineConfig({
   test: {
+    // What a file became is kept for the next run, by its text.
+    experimental: { fsModuleCache: true },
     sequence: { sequencer: LongFirst },
     coverage: { provider: 'v8', include: ['services/**/*.ts', 'models/**/*.ts', 'infra/**/*.ts'], exclude: ['services/console/web/**'] },
     projects: [

@@ -41,7 +41,7 @@ it('writes what it found into the manifest, and a card with plots that says the 
   const folder = mkdtempSync(join(tmpdir(), 'assay-card-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   for (const file of ['model.json', 'weights.bin', 'manifest.json']) cpSync(join('models/default', file), join(folder, file))
-  const size = { transactions: 40_000, customers: 700, days: 60 }
+  const size = { transactions: 20_000, customers: 350, days: 60 }
   const data = foldStream(
     simulate({ seed: 6, tenant: 'b', start: Date.UTC(2025, 0, 6), resends: 0, fraudRate: 0.02, ...size }),
     size.transactions,
