@@ -26,8 +26,12 @@ const localBits = factBits.night | factBits.weekend
 const float = new Float32Array(1)
 const bits = new Uint32Array(float.buffer)
 
+const nothing = new Uint32Array(0)
+/** Room for so many more: most customers have few transactions, and there are many customers. */
+const spare = 4
+
 export class History {
-  data = new Uint32Array(8 * words)
+  data = nothing
   length = 0
 
   get bytes(): number {
@@ -91,6 +95,11 @@ export class History {
     data[o + word.things] = (entry.device << 16) | entry.category
   }
 
+  /** Makes room for so many at once: step by step, a history that is loaded would be copied again and again. */
+  reserve(entries: number): void {
+    if (this.data.length < entries * words) this.#resize(entries + spare)
+  }
+
   /** Writes the local facts of every entry anew. */
   relocate(local: LocalFacts): void {
     for (let o = 0, end = this.length * words; o < end; o += words)
@@ -102,18 +111,17 @@ export class History {
     this.length -= count
   }
 
+  #resize(entries: number): void {
+    const resized = new Uint32Array(Math.min(entries, mostEntries) * words)
+    resized.set(this.data)
+    this.data = resized
+  }
+
   /** Lets go of what no feature can need any more, else grows. Returns how many entries went. */
   #makeRoom(): number {
-    const old = this.positionOf(this.timeAt((this.length - 1) * words) - horizon, 0)
-    if (old > 0) {
-      this.#dropOldest(old)
-      return old
-    }
-    // Small steps while small: most customers have few transactions, and there are many customers.
-    const more = this.length < 128 ? 4 : this.length >>> 2
-    const grown = new Uint32Array(Math.min(this.length + more, mostEntries) * words)
-    grown.set(this.data)
-    this.data = grown
-    return 0
+    const old = this.length === 0 ? 0 : this.positionOf(this.timeAt((this.length - 1) * words) - horizon, 0)
+    if (old > 0) this.#dropOldest(old)
+    else this.#resize(Math.max(2 * spare, this.length + (this.length < 128 ? spare : this.length >>> 2)))
+    return old
   }
 }

@@ -33,8 +33,8 @@ export class Parties {
     let i = list.length
     while (i > 0 && list[i - 1].validFrom > validFrom) i--
     if (i > 0 && list[i - 1].validFrom === validFrom) list[i - 1] = made
-    else list.splice(i, 0, made)
-    if (list.length > most) list.shift()
+    // No more room than it needs: most customers have one version.
+    else this.#versions = list.toSpliced(i, 0, made).slice(-most)
   }
 
   /** What held at that time. */

@@ -42,6 +42,11 @@ export class Profile {
     return this.#history.isAfter(time)
   }
 
+  /** Makes room for so many transactions that come now. */
+  reserve(transactions: number): void {
+    this.#history.reserve(transactions)
+  }
+
   /** Takes a transaction in, where its time puts it. One that is kept already changes nothing. */
   insert(entry: Entry): void {
     this.#history.insert(entry, this.#local(entry.time))

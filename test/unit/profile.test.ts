@@ -140,6 +140,7 @@ describe('a profile', () => {
         for (const r of log) if ('party' in r) take(after, r)
         for (const r of log.toReversed()) if ('told' in r) take(after, r)
         const items = log.flatMap((r) => ('item' in r ? [r.item] : []))
+        after.reserve(items.length)
         for (const item of items.toSorted((a, b) => a.time - b.time)) after.insert(entryFor(item))
         for (const item of items)
           expect(Buffer.from(folded(after, item).buffer).equals(Buffer.from(folded(before, item).buffer))).toBe(true)

@@ -101,6 +101,9 @@ export function createProfiles(database: Database, most: number): Profiles {
     for (const row of known) if (reached(row, 'parties')) profiles.get(row.customer)?.addParty(row)
     for (const row of outcomes)
       if (reached(row, 'outcomes')) profiles.get(row.customer)?.addOutcome(row.happened_at, row.known_at, row.result, row.id)
+    const counts = new Map<string, number>()
+    for (const { customer } of history) counts.set(customer, (counts.get(customer) ?? 0) + 1)
+    for (const [customer, count] of counts) profiles.get(customer)?.reserve(count)
     for (const row of history) profiles.get(row.customer)?.insert(entryOf(decodeEvent(row), row.base_amount, row.time))
     for (const key of keys) put(key, profiles.get(key.customer) as Profile)
   }
