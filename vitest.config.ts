@@ -55,7 +55,7 @@ export default defineConfig({
     coverage: { provider: 'v8', include: ['services/**/*.ts', 'models/**/*.ts', 'infra/**/*.ts'], exclude: ['services/console/web/**'] },
     projects: [
       { resolve, test: { ...project('alone', ['unit', 'contract']), testTimeout: 20_000 } },
-      { resolve, test: { ...project('servers', ['integration', 'e2e']), ...servers, testTimeout: 120_000, hookTimeout: 120_000 } },
+      { resolve, test: { ...project('servers', ['integration', 'e2e']), ...servers, testTimeout: 60_000, hookTimeout: 60_000 } },
     ],
   },
 })

@@ -51,4 +51,4 @@ test('an analyst logs in, sees an alert come in, claims its case and judges it, 
     note: 'The customer did not pay this',
   })
   expect(faults).toEqual([])
-})
+}, 120_000)

@@ -66,4 +66,4 @@ test('who brought a model cannot promote it; a second person does, sees that it 
     'retired ben',
   ])
   expect(faults).toEqual([])
-})
+}, 120_000)

@@ -31,4 +31,4 @@ test('a newcomer’s command plays a bank and finds every transaction decided on
   expect(result).toMatchObject({ transactions: 6000, decided: 6000, lost: 0, deadLetters: 0 })
   expect(result.duplicates).toBeGreaterThan(0)
   for (const name of ['alerts', 'cases', 'escalations', 'labels']) expect(result[name], name).toBeGreaterThan(0)
-})
+}, 120_000)

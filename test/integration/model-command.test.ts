@@ -23,11 +23,11 @@ function otherBank(transactions: number): string {
     seed: 4711,
     tenant: 'other',
     transactions,
-    customers: 420,
+    customers: 700,
     days: 730,
     start: Date.UTC(2023, 0, 2),
     resends: 0,
-    fraudRate: 0.03,
+    fraudRate: 0.02,
   })
   const lines: string[] = []
   for (const e of stream) {
@@ -69,7 +69,7 @@ test('a data set of another bank, two years of it, is learnt by its map and a pr
   const folder = mkdtempSync(join(tmpdir(), 'assay-other-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   const at = (name: string) => join(folder, name)
-  writeFileSync(at('payments.csv.gz'), gzipSync(otherBank(36_000)))
+  writeFileSync(at('payments.csv.gz'), gzipSync(otherBank(60_000)))
   writeFileSync(at('map.json'), JSON.stringify(map))
   const source = ['--file', at('payments.csv.gz'), '--map', at('map.json'), '--profile', 'models/columns/profiles/card-payments.json']
   const { stdout } = await model(

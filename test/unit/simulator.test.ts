@@ -136,7 +136,7 @@ test('Who pays at a till names neither device nor address, whoever it is', () =>
 })
 
 test('A logistic regression on the raw fields is of some use and stays far from perfect', () => {
-  const events = distinct(play({ transactions: 40_000, fraudRate: 0.015 }))
+  const events = distinct(play({ transactions: 120_000, fraudRate: 0.01 }))
   const rows = events.map((e) => ({ x: rawFields(e.event as never), y: e.fraud ? 1 : 0 }))
   const middle = Math.floor(rows.length * 0.6)
   const predict = logisticRegression(rows.slice(0, middle))
